@@ -1,0 +1,64 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let swift: [SwiftSetting] = [
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .treatAllWarnings(as: .error),
+]
+/// System-call fault hooks exist in debug builds only; a release binary does not carry them.
+let faults: [SwiftSetting] = [.define("FAULT_INJECTION", .when(configuration: .debug))]
+
+let package = Package(
+  name: "cairn",
+  products: [
+    .executable(name: "cairn", targets: ["cairn"]),
+    .library(name: "Cairn", targets: ["CairnKit", "CairnStorage", "CairnFormat"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+    .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+  ],
+  targets: [
+    .systemLibrary(name: "CSodium", providers: [.apt(["libsodium-dev"])]),
+    .systemLibrary(name: "CZstd", providers: [.apt(["libzstd-dev"])]),
+    .target(name: "CCairn", cSettings: [.unsafeFlags(["-O3"])]),
+    .target(
+      name: "CairnSystem",
+      dependencies: ["CCairn", .product(name: "SystemPackage", package: "swift-system")],
+      swiftSettings: swift + faults),
+    .target(
+      name: "CairnFormat",
+      dependencies: ["CSodium", "CZstd", "CCairn", .product(name: "Crypto", package: "swift-crypto")],
+      swiftSettings: swift),
+    .target(name: "CairnStorage", dependencies: ["CairnSystem"], swiftSettings: swift),
+    .target(
+      name: "CairnKit", dependencies: ["CairnFormat", "CairnStorage", "CairnSystem"],
+      swiftSettings: swift),
+    .executableTarget(
+      name: "cairn",
+      dependencies: [
+        "CairnKit", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ],
+      swiftSettings: swift),
+    .target(
+      name: "CairnTestSupport",
+      dependencies: ["CairnKit", "CairnFormat", "CairnStorage", "CairnSystem"],
+      path: "Tests/Support", swiftSettings: swift),
+    .testTarget(
+      name: "CairnSystemTests", dependencies: ["CairnSystem", "CairnTestSupport"],
+      swiftSettings: swift + faults),
+    .testTarget(
+      name: "CairnFormatTests", dependencies: ["CairnFormat", "CairnTestSupport"],
+      swiftSettings: swift),
+    .testTarget(
+      name: "CairnStorageTests", dependencies: ["CairnStorage", "CairnTestSupport"],
+      swiftSettings: swift),
+    .testTarget(
+      name: "CairnKitTests", dependencies: ["CairnKit", "CairnTestSupport"], swiftSettings: swift),
+    .testTarget(
+      name: "CommandTests", dependencies: ["cairn", "CairnTestSupport"], swiftSettings: swift),
+  ]
+)
