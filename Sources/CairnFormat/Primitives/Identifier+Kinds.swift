@@ -30,11 +30,13 @@ extension Identifier32 where Tag == BlobTag {
 
 extension Identifier16 where Tag == SessionTag {
   /// - Parameters:
-  ///   - random: Twelve bytes from the system's random source; nil is returned for any other count.
+  ///   - random: Twelve bytes from the system's random source.
   ///   - epoch: Number of log records known before the session is announced (index of the newest record plus one, 0 for an empty log).
-  package init?(random: [UInt8], epoch: UInt32) {
-    guard random.count == 12 else { return nil }
-    self.init(bytes: random + withUnsafeBytes(of: epoch.bigEndian) { [UInt8]($0) })
+  /// - Precondition: `random` holds exactly twelve bytes.
+  package init(random: [UInt8], epoch: UInt32) {
+    precondition(random.count == 12)
+    let bytes = random + withUnsafeBytes(of: epoch.bigEndian) { [UInt8]($0) }
+    self = bytes.withUnsafeBytes { Self(bytes: $0) }
   }
 
   /// The log position the session was announced with.

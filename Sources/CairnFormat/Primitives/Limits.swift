@@ -38,8 +38,8 @@ package enum Limits {
 
   /// Host, user, zone and other short texts in records.
   package static let shortTextBytes = 1024
-  /// One path, argument, tag or pattern in a manifest.
-  package static let longTextBytes = 64 << 10
+  /// One path, argument, tag or pattern in a manifest: what Linux allows for one argument.
+  package static let longTextBytes = 128 << 10
   package static let manifestListItems = 65_536
   package static let descriptionBytes = 1 << 20
   package static let labelBytes = 256
