@@ -10,6 +10,9 @@ let swift: [SwiftSetting] = [
 /// System-call fault hooks exist in debug builds only; a release binary does not carry them.
 let faults: [SwiftSetting] = [.define("FAULT_INJECTION", .when(configuration: .debug))]
 
+/// The names of error numbers (`Errno.noSpace`), for whoever looks at a `FileError`.
+let errorNumbers: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
+
 let package = Package(
   name: "cairn",
   products: [
@@ -27,20 +30,20 @@ let package = Package(
     .target(name: "CCairn", cSettings: [.unsafeFlags(["-O3"])]),
     .target(
       name: "CairnSystem",
-      dependencies: ["CCairn", .product(name: "SystemPackage", package: "swift-system")],
+      dependencies: ["CCairn", errorNumbers],
       swiftSettings: swift + faults),
     .target(
       name: "CairnFormat",
       dependencies: ["CSodium", "CZstd", "CCairn", .product(name: "Crypto", package: "swift-crypto")],
       swiftSettings: swift),
-    .target(name: "CairnStorage", dependencies: ["CairnSystem"], swiftSettings: swift),
+    .target(name: "CairnStorage", dependencies: ["CairnSystem", errorNumbers], swiftSettings: swift),
     .target(
-      name: "CairnKit", dependencies: ["CairnFormat", "CairnStorage", "CairnSystem"],
+      name: "CairnKit", dependencies: ["CairnFormat", "CairnStorage", "CairnSystem", errorNumbers],
       swiftSettings: swift),
     .executableTarget(
       name: "cairn",
       dependencies: [
-        "CairnKit", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "CairnKit", errorNumbers, .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: swift),
     .target(
@@ -48,16 +51,17 @@ let package = Package(
       dependencies: ["CairnKit", "CairnFormat", "CairnStorage", "CairnSystem"],
       path: "Tests/Support", swiftSettings: swift),
     .testTarget(
-      name: "CairnSystemTests", dependencies: ["CairnSystem", "CairnTestSupport"],
+      name: "CairnSystemTests", dependencies: ["CairnSystem", "CairnTestSupport", errorNumbers],
       swiftSettings: swift + faults),
     .testTarget(
       name: "CairnFormatTests", dependencies: ["CairnFormat", "CairnTestSupport"],
       swiftSettings: swift),
     .testTarget(
-      name: "CairnStorageTests", dependencies: ["CairnStorage", "CairnTestSupport"],
-      swiftSettings: swift),
+      name: "CairnStorageTests", dependencies: ["CairnStorage", "CairnTestSupport", errorNumbers],
+      swiftSettings: swift + faults),
     .testTarget(
-      name: "CairnKitTests", dependencies: ["CairnKit", "CairnTestSupport"], swiftSettings: swift),
+      name: "CairnKitTests", dependencies: ["CairnKit", "CairnTestSupport", errorNumbers],
+      swiftSettings: swift + faults),
     .testTarget(
       name: "CommandTests", dependencies: ["cairn", "CairnTestSupport"], swiftSettings: swift),
   ]

@@ -1,0 +1,101 @@
+/// Keeps opaque, named, immutable objects. Every call blocks and may come from any thread.
+///
+/// What all storages promise:
+/// - An object appears under its name whole or not at all; a call that throws has stored nothing under the name (the one exception
+///   stands at `putIfAbsent`).
+/// - What `put` or an `ObjectWriter` stored can be read and listed at once, and survives a power cut after the next `flush`;
+///   configuration, keys and `putIfAbsent` survive it on return.
+/// - Among any number of `putIfAbsent` calls for one name, from any machines, exactly one ever answers true.
+package protocol Storage: Sendable {
+  /// Where the objects are, for messages.
+  var location: String { get }
+
+  /// Stores an object. Kinds `config` and `keys` replace what is there, atomically; for the others an object of the same size under
+  /// the name is taken to be the same one.
+  ///
+  /// - Throws: `alreadyExists` when an object of another size has the name.
+  func put(_ key: ObjectKey, _ bytes: UnsafeRawBufferPointer) throws(StorageError)
+
+  /// Stores an object unless one has the name; durable on return, whatever the answer.
+  ///
+  /// - Returns: whether this call stored it.
+  /// - Throws: when the final barrier fails, the object may or may not be there and durable: taking it away could give the name to a
+  ///   second winner. Callers stop then.
+  func putIfAbsent(_ key: ObjectKey, _ bytes: UnsafeRawBufferPointer) throws(StorageError) -> Bool
+
+  /// Begins an object that is written piece by piece and named at the end.
+  func beginObject(kind: ObjectKey.Kind) throws(StorageError) -> any ObjectWriter
+
+  /// Reads a range: as many bytes as the buffer takes, fewer only at the end of the object, none beyond it.
+  func read(_ key: ObjectKey, at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws(StorageError) -> Int
+
+  /// Reads a whole object.
+  ///
+  /// - Throws: `io` when it is larger than `limit` bytes; nothing is allocated then.
+  func readAll(_ key: ObjectKey, limit: Int) throws(StorageError) -> [UInt8]
+
+  func size(of key: ObjectKey) throws(StorageError) -> UInt64
+
+  /// Calls `body` with the key and size of every object of a kind, in no particular order.
+  ///
+  /// Complete for all objects stored before the call; those stored or deleted meanwhile may or may not appear.
+  func list(_ kind: ObjectKey.Kind, _ body: (ObjectKey, UInt64) throws -> Void) throws
+
+  /// What lies among the objects of a kind without being one: relative paths, escaped for display, sorted.
+  func foreign(_ kind: ObjectKey.Kind) throws(StorageError) -> [String]
+
+  /// Removes an object; durable after the next `flush`.
+  ///
+  /// - Throws: `notFound` when it is not there.
+  func delete(_ key: ObjectKey) throws(StorageError)
+
+  /// Makes everything that was stored or deleted before the call durable. After a failure every later call fails too: what the
+  /// kernel has dropped cannot be made durable by asking again.
+  func flush() throws(StorageError)
+
+  /// How many copies of an object its writer should store, under `ObjectKey.copy(_:)`: more than one where a single bad block could
+  /// take the repository.
+  func copies(of key: ObjectKey) -> Int
+}
+
+/// An object being written. For one thread; released without `finish`, it leaves nothing behind.
+package protocol ObjectWriter: AnyObject {
+  func append(_ bytes: UnsafeRawBufferPointer) throws(StorageError)
+
+  /// Makes the content durable and gives it its name; the writer is then used up. An object of the same size under the name is taken
+  /// to be the same one.
+  ///
+  /// - Throws: `alreadyExists` when an object of another size has the name.
+  func finish(as key: ObjectKey) throws(StorageError)
+
+  /// Drops what was written. Harmless after `finish`.
+  func cancel()
+}
+
+extension Storage {
+  /// Reads exactly as many bytes as the buffer takes.
+  ///
+  /// - Throws: `truncated` when the object ends before.
+  package func readExactly(_ key: ObjectKey, at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws(StorageError) {
+    guard try read(key, at: offset, into: buffer) == buffer.count else { throw .truncated(key) }
+  }
+
+  package func put(_ key: ObjectKey, _ bytes: [UInt8]) throws(StorageError) {
+    let result = bytes.withUnsafeBytes { bytes in Result { () throws(StorageError) in try put(key, bytes) } }
+    try result.get()
+  }
+
+  package func putIfAbsent(_ key: ObjectKey, _ bytes: [UInt8]) throws(StorageError) -> Bool {
+    let result = bytes.withUnsafeBytes { bytes in Result { () throws(StorageError) in try putIfAbsent(key, bytes) } }
+    return try result.get()
+  }
+
+  package func exists(_ key: ObjectKey) throws(StorageError) -> Bool {
+    do {
+      _ = try size(of: key)
+      return true
+    } catch .notFound {
+      return false
+    }
+  }
+}
