@@ -54,7 +54,8 @@ let package = Package(
       name: "CairnSystemTests", dependencies: ["CairnSystem", "CairnTestSupport", errorNumbers],
       swiftSettings: swift + faults),
     .testTarget(
-      name: "CairnFormatTests", dependencies: ["CairnFormat", "CairnTestSupport"],
+      name: "CairnFormatTests",
+      dependencies: ["CairnFormat", "CairnTestSupport", .product(name: "Crypto", package: "swift-crypto")],
       swiftSettings: swift),
     .testTarget(
       name: "CairnStorageTests", dependencies: ["CairnStorage", "CairnTestSupport", errorNumbers],
