@@ -27,8 +27,10 @@ package struct VectorPage: Sendable {
     }
   }
 
+  /// The page is not as the test expects it.
   package struct Missing: Error, CustomStringConvertible {
     package let description: String
+    package init(description: String) { self.description = description }
   }
 
   package let vectors: [Vector]
