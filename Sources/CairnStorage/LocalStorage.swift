@@ -46,9 +46,10 @@ package final class LocalStorage: Storage {
 
   /// Makes the directory, with the missing ones above it, and the folders inside; all durable on return.
   ///
+  /// - Parameter mayBeUnnamed: false does without O_TMPFILE even where the file system has it; for tests.
   /// An existing directory must be empty, or hold nothing but what an interrupted creation leaves.
   /// - Throws: `alreadyExists` with the key of the configuration when there is one already; `denied` when other things lie there.
-  package static func create(path: [UInt8]) throws(StorageError) -> LocalStorage {
+  package static func create(path: [UInt8], mayBeUnnamed: Bool = true) throws(StorageError) -> LocalStorage {
     let location = FileError.escaped(path)
     let root: OpenFile
     do throws(FileError) { root = try RepositoryDirectories.openOrCreate(path) } catch {
@@ -57,7 +58,7 @@ package final class LocalStorage: Storage {
       }
       throw StorageError(error, "create the repository", at: location)
     }
-    let storage = LocalStorage(root: root, path: path)
+    let storage = LocalStorage(root: root, path: path, mayBeUnnamed: mayBeUnnamed)
     for key in ObjectKey.configCopies where try storage.exists(key) { throw .alreadyExists(key) }
     if let stranger = try storage.foreign(.config).first {
       throw .denied("A repository cannot be created at '\(location)': the directory is not empty, it holds '\(stranger)'.")
