@@ -31,10 +31,10 @@ package final class LocalStorage: Storage {
   }
 
   /// Opens the directory without asking for a configuration: for repairing a repository that has lost it.
-  package static func attach(_ path: [UInt8]) throws(StorageError) -> LocalStorage {
+  package static func attach(_ path: [UInt8], mayBeUnnamed: Bool = true) throws(StorageError) -> LocalStorage {
     let location = FileError.escaped(path)
     do throws(FileError) {
-      return LocalStorage(root: try OpenFile.open(path, [.read, .directory]), path: path)
+      return LocalStorage(root: try OpenFile.open(path, [.read, .directory]), path: path, mayBeUnnamed: mayBeUnnamed)
     } catch {
       switch error.errno {
       case .noSuchFileOrDirectory: throw .notARepository("There is no Cairn repository at '\(location)': no such directory.")

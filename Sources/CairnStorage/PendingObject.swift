@@ -141,10 +141,16 @@ final class PendingObject {
       let name = randomName()
       let file = try OpenFile.open(name, at: folder, [.read, .write, .create, .exclusive, .noFollow], mode: 0o600)
       attempt += 1
-      // A sweep may have taken the lock in between and is about to remove the file: take another one. A file system without locks
-      // never gives one, to nobody, so nothing is ever swept there either.
-      let isOurs = file.tryLockExclusive() ? try file.status().linkCount > 0 : attempt == 8
-      if isOurs { return (file, name) }
+      do throws(FileError) {
+        // A sweep may have taken the lock in between and is about to remove the file: take another one. A file system without locks
+        // never gives one, to nobody, so nothing is ever swept there either.
+        let isOurs = file.tryLockExclusive() ? try file.status().linkCount > 0 : attempt == 8
+        if isOurs { return (file, name) }
+      } catch {
+        try? FileSystem.unlink(at: folder, name: name)  // the first error is the one to tell
+        throw error
+      }
+      try? FileSystem.unlink(at: folder, name: name)  // or the sweep has done it
     }
   }
 

@@ -30,7 +30,9 @@ extension OpenFile {
     var done = 0
     while done < buffer.count {
       guard let position = Self.position(offset, done) else { break }
-      let n = transferring(.read, buffer.count - done) { count in
+      // A range beyond the largest offset there is would be EINVAL: it is beyond the end of every file.
+      let most = Int(min(off_t(buffer.count - done), .max - position))
+      let n = transferring(.read, most) { count in
         outcome(pread(descriptor, buffer.baseAddress?.advanced(by: done), count, position))
       }
       try checked(n, "read", path)

@@ -32,6 +32,9 @@ struct Fixture {
     self.storage = storage
     self.directory = directory
   }
+
+  /// Keeps the directory until here.
+  func end() { withExtendedLifetime(directory) {} }
 }
 
 func key(_ kind: ObjectKey.Kind, _ number: Int) throws -> ObjectKey {
@@ -42,6 +45,7 @@ func key(_ kind: ObjectKey.Kind, _ number: Int) throws -> ObjectKey {
 @Suite(.timeLimit(.minutes(2))) struct StorageContractTests {
   @Test(arguments: Subject.allCases) func whatWasPutIsRead(_ subject: Subject) throws {
     let fixture = try subject.make()
+    defer { fixture.end() }
     for kind in ObjectKey.Kind.allCases where kind != .config {
       let content = Array("content of \(kind)".utf8)
       try fixture.storage.put(try key(kind, 1), content)
@@ -51,14 +55,18 @@ func key(_ kind: ObjectKey.Kind, _ number: Int) throws -> ObjectKey {
   }
 
   @Test(arguments: Subject.allCases) func anEmptyObjectIsAnObject(_ subject: Subject) throws {
-    let storage = try subject.make().storage
+    let fixture = try subject.make()
+    defer { fixture.end() }
+    let storage = fixture.storage
     try storage.put(try key(.snapshots, 1), [])
     #expect(try storage.readAll(try key(.snapshots, 1), limit: 0) == [])
     #expect(try storage.exists(try key(.snapshots, 1)))
   }
 
   @Test(arguments: Subject.allCases) func aMissingObjectIsNotFound(_ subject: Subject) throws {
-    let storage = try subject.make().storage
+    let fixture = try subject.make()
+    defer { fixture.end() }
+    let storage = fixture.storage
     let missing = try key(.packs, 7)
     var byte: UInt8 = 0
     #expect(throws: StorageError.notFound(missing)) { try storage.readAll(missing, limit: 10) }
@@ -69,7 +77,9 @@ func key(_ kind: ObjectKey.Kind, _ number: Int) throws -> ObjectKey {
   }
 
   @Test(arguments: Subject.allCases) func rangesEndWithTheObject(_ subject: Subject) throws {
-    let storage = try subject.make().storage
+    let fixture = try subject.make()
+    defer { fixture.end() }
+    let storage = fixture.storage
     var random = SplitMix64(seed: 11)
     let content = random.bytes(10_000)
     try storage.put(try key(.packs, 1), content)
@@ -83,7 +93,9 @@ func key(_ kind: ObjectKey.Kind, _ number: Int) throws -> ObjectKey {
   }
 
   @Test(arguments: Subject.allCases) func offsetsNoObjectCanHaveReadNothing(_ subject: Subject) throws {
-    let storage = try subject.make().storage
+    let fixture = try subject.make()
+    defer { fixture.end() }
+    let storage = fixture.storage
     try storage.put(try key(.packs, 1), [1, 2, 3])
     for offset in [UInt64.max, UInt64.max - 3, UInt64(Int64.max), UInt64(Int64.max) + 1] {
       var buffer = [UInt8](repeating: 0, count: 16)
@@ -92,7 +104,9 @@ func key(_ kind: ObjectKey.Kind, _ number: Int) throws -> ObjectKey {
   }
 
   @Test(arguments: Subject.allCases) func readingExactlyReportsATruncatedObject(_ subject: Subject) throws {
-    let storage = try subject.make().storage
+    let fixture = try subject.make()
+    defer { fixture.end() }
+    let storage = fixture.storage
     let pack = try key(.packs, 1)
     try storage.put(pack, [1, 2, 3])
     var buffer = [UInt8](repeating: 0, count: 3)
@@ -102,14 +116,18 @@ func key(_ kind: ObjectKey.Kind, _ number: Int) throws -> ObjectKey {
   }
 
   @Test(arguments: Subject.allCases) func readingAllRefusesWhatIsTooLarge(_ subject: Subject) throws {
-    let storage = try subject.make().storage
+    let fixture = try subject.make()
+    defer { fixture.end() }
+    let storage = fixture.storage
     try storage.put(try key(.index, 1), [UInt8](repeating: 1, count: 100))
     #expect(throws: StorageError.self) { try storage.readAll(try key(.index, 1), limit: 99) }
     #expect(try storage.readAll(try key(.index, 1), limit: 100).count == 100)
   }
 
   @Test(arguments: Subject.allCases) func onlyConfigAndKeysAreReplaced(_ subject: Subject) throws {
-    let storage = try subject.make().storage
+    let fixture = try subject.make()
+    defer { fixture.end() }
+    let storage = fixture.storage
     for copy in ObjectKey.configCopies + [try key(.keys, 1)] {
       try storage.put(copy, [1])
       try storage.put(copy, [2, 3])
@@ -123,7 +141,9 @@ func key(_ kind: ObjectKey.Kind, _ number: Int) throws -> ObjectKey {
   }
 
   @Test(arguments: Subject.allCases) func listingIsComplete(_ subject: Subject) throws {
-    let storage = try subject.make().storage
+    let fixture = try subject.make()
+    defer { fixture.end() }
+    let storage = fixture.storage
     var expected: [ObjectKey: UInt64] = [:]
     for number in 0..<300 {
       let pack = try #require(ObjectKey(kind: .packs, name: String(number * 7919 + 0x1000_0000, radix: 16) + "-\(number)"))
@@ -138,7 +158,9 @@ func key(_ kind: ObjectKey.Kind, _ number: Int) throws -> ObjectKey {
   }
 
   @Test(arguments: Subject.allCases) func configIsListedWithItsCopies(_ subject: Subject) throws {
-    let storage = try subject.make().storage
+    let fixture = try subject.make()
+    defer { fixture.end() }
+    let storage = fixture.storage
     for copy in ObjectKey.configCopies { try storage.put(copy, [1]) }
     var found: [ObjectKey] = []
     try storage.list(.config) { key, _ in found.append(key) }
@@ -148,7 +170,9 @@ func key(_ kind: ObjectKey.Kind, _ number: Int) throws -> ObjectKey {
 
   @Test(arguments: Subject.allCases) func anErrorOfTheBodyEndsTheListing(_ subject: Subject) throws {
     struct Enough: Error {}
-    let storage = try subject.make().storage
+    let fixture = try subject.make()
+    defer { fixture.end() }
+    let storage = fixture.storage
     for number in 0..<5 { try storage.put(try key(.sessions, number), [1]) }
     var calls = 0
     #expect(throws: Enough.self) {
@@ -161,7 +185,9 @@ func key(_ kind: ObjectKey.Kind, _ number: Int) throws -> ObjectKey {
   }
 
   @Test(arguments: Subject.allCases) func aDeletedObjectIsGone(_ subject: Subject) throws {
-    let storage = try subject.make().storage
+    let fixture = try subject.make()
+    defer { fixture.end() }
+    let storage = fixture.storage
     try storage.put(try key(.packs, 1), [1])
     try storage.delete(try key(.packs, 1))
     try storage.flush()
@@ -172,7 +198,9 @@ func key(_ kind: ObjectKey.Kind, _ number: Int) throws -> ObjectKey {
   }
 
   @Test(arguments: Subject.allCases) func aWriterStreamsABigObject(_ subject: Subject) throws {
-    let storage = try subject.make().storage
+    let fixture = try subject.make()
+    defer { fixture.end() }
+    let storage = fixture.storage
     var random = SplitMix64(seed: 3)
     let piece = random.bytes(1_234_567)
     let writer = try storage.beginObject(kind: .packs)
@@ -186,12 +214,14 @@ func key(_ kind: ObjectKey.Kind, _ number: Int) throws -> ObjectKey {
   }
 
   @Test(arguments: Subject.allCases) func finishingUnderATakenNameKeepsTheFirst(_ subject: Subject) throws {
-    let storage = try subject.make().storage
+    let fixture = try subject.make()
+    defer { fixture.end() }
+    let storage = fixture.storage
     let pack = try key(.packs, 1)
     try storage.put(pack, [1, 2, 3])
     let same = try storage.beginObject(kind: .packs)
-    try [1, 2, 3].withUnsafeBytes { try same.append($0) }
-    _ = same
+    try [UInt8]([1, 2, 3]).withUnsafeBytes { try same.append($0) }
+    try same.finish(as: pack)
     let other = try storage.beginObject(kind: .packs)
     try other.finish(as: try key(.packs, 2))
     #expect(throws: StorageError.self) { try other.finish(as: try key(.packs, 3)) }
@@ -202,7 +232,9 @@ func key(_ kind: ObjectKey.Kind, _ number: Int) throws -> ObjectKey {
   }
 
   @Test(arguments: Subject.allCases) func aCancelledWriterLeavesNothing(_ subject: Subject) throws {
-    let storage = try subject.make().storage
+    let fixture = try subject.make()
+    defer { fixture.end() }
+    let storage = fixture.storage
     let cancelled = try storage.beginObject(kind: .packs)
     try [UInt8](repeating: 1, count: 1000).withUnsafeBytes { try cancelled.append($0) }
     cancelled.cancel()
@@ -217,7 +249,9 @@ func key(_ kind: ObjectKey.Kind, _ number: Int) throws -> ObjectKey {
   }
 
   @Test(arguments: Subject.allCases) func ofManyPutsIfAbsentExactlyOneWins(_ subject: Subject) throws {
-    let storage = try subject.make().storage
+    let fixture = try subject.make()
+    defer { fixture.end() }
+    let storage = fixture.storage
     let wins = Mutex<[Int: [UInt8]]>([:])
     try ThreadScope.run { scope in
       for thread in 0..<8 {
@@ -239,7 +273,9 @@ func key(_ kind: ObjectKey.Kind, _ number: Int) throws -> ObjectKey {
   }
 
   @Test(arguments: Subject.allCases) func aLateContenderLoses(_ subject: Subject) throws {
-    let storage = try subject.make().storage
+    let fixture = try subject.make()
+    defer { fixture.end() }
+    let storage = fixture.storage
     #expect(try storage.putIfAbsent(try key(.log, 1), [1]))
     #expect(try !storage.putIfAbsent(try key(.log, 1), [1]))
     #expect(try !storage.putIfAbsent(try key(.log, 1), [2, 3]))
@@ -247,7 +283,9 @@ func key(_ kind: ObjectKey.Kind, _ number: Int) throws -> ObjectKey {
   }
 
   @Test(arguments: Subject.allCases) func threadsPutAndListAtOnce(_ subject: Subject) throws {
-    let storage = try subject.make().storage
+    let fixture = try subject.make()
+    defer { fixture.end() }
+    let storage = fixture.storage
     let finished = Mutex<Set<ObjectKey>>([])
     try ThreadScope.run { scope in
       for thread in 0..<4 {
@@ -271,7 +309,9 @@ func key(_ kind: ObjectKey.Kind, _ number: Int) throws -> ObjectKey {
   }
 
   @Test(arguments: Subject.allCases) func aReadOnlyStorageReadsAndRefusesChanges(_ subject: Subject) throws {
-    let base = try subject.make().storage
+    let fixture = try subject.make()
+    defer { fixture.end() }
+    let base = fixture.storage
     try base.put(try key(.packs, 1), [1, 2, 3])
     let storage = ReadOnlyStorage(base)
     #expect(try storage.readAll(try key(.packs, 1), limit: 10) == [1, 2, 3])
