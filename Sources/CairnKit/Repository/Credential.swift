@@ -6,20 +6,48 @@ public enum Credential: Sendable {
   case passphrase(SecretBytes)
   /// The 32 bytes of a key file.
   case keyFile(SecretBytes)
+  /// The 32 bytes of the master key itself, as `key export` writes it: opens the repository even when every slot is lost.
+  case master(SecretBytes)
 
-  /// The kind of slot that this credential can open.
-  package var slotKind: KeySlot.Kind {
+  /// The kind of slot that this credential can open; nil for the master key, which needs none.
+  package var slotKind: KeySlot.Kind? {
     switch self {
     case .passphrase: .passphrase
     case .keyFile: .keyFile
+    case .master: nil
     }
   }
 
   package var secret: SecretBytes {
     switch self {
-    case .passphrase(let secret), .keyFile(let secret): secret
+    case .passphrase(let secret), .keyFile(let secret), .master(let secret): secret
     }
   }
+
+  /// What `describe`s the credential in messages.
+  package var noun: String {
+    switch self {
+    case .passphrase: "password"
+    case .keyFile: "key file"
+    case .master: "exported key"
+    }
+  }
+
+  /// Reads the text of a key file or of an exported master key.
+  ///
+  /// - Throws: `CairnError(.usage)` when it is neither.
+  package static func fromKeyFile(_ text: [UInt8]) throws -> Credential {
+    if let secret = try? KeyFile.parse(text) { return .keyFile(secret) }  // the other form is tried next
+    let words = String(decoding: text.prefix(200), as: UTF8.self).split(whereSeparator: \.isWhitespace)
+    if words.count == 2, words[0] == masterTextTag, let bytes = Hexadecimal.decode(words[1]), bytes.count == 32 {
+      return .master(SecretBytes(copying: bytes))
+    }
+    throw CairnError(
+      .usage, "The key file is not one of cairn's: it must hold 'cairn-key-1' or '\(masterTextTag)' and 64 hexadecimal digits.")
+  }
+
+  /// The first word of an exported master key.
+  package static let masterTextTag = "cairn-master-1"
 }
 
 /// The choices that are made once, when a repository is created.

@@ -1,0 +1,142 @@
+package import CairnFormat
+import CairnStorage
+import CairnSystem
+import Synchronization
+
+/// Fetches, opens and verifies blobs. Safe from any thread.
+package final class BlobReader: Sendable {
+  private let storage: any Storage
+  private let keys: KeySet
+  private let index: BlobIndex
+  private let cache: FrameCache
+  /// Idle decompression contexts; one is made when a thread finds none.
+  private let idle = Mutex<[CompressorBox]>([])
+
+  private final class CompressorBox: @unchecked Sendable {
+    // Used by one thread at a time: taken out of `idle` and put back.
+    let compressor = Compressor()
+  }
+
+  /// - Parameter cacheBytes: bytes of opened frames to keep.
+  init(storage: any Storage, keys: KeySet, index: BlobIndex, cacheBytes: Int) {
+    self.storage = storage
+    self.keys = keys
+    self.index = index
+    self.cache = FrameCache(limit: cacheBytes)
+  }
+
+  /// Reads a blob and verifies it against its whole id.
+  ///
+  /// Every copy that the index knows is tried, and every blob that shares the id's first half.
+  /// - Throws: `CairnError(.damaged)` naming the blob and the packs when no copy is good; `.storage` and others as the storage has it.
+  package func read(_ id: BlobID, _ type: BlobType) throws -> [UInt8] {
+    try withBlob(id, type) { [UInt8]($0) }
+  }
+
+  /// As `read`, without the copy; the bytes are valid during the call only.
+  package func withBlob<R>(_ id: BlobID, _ type: BlobType, _ body: (UnsafeRawBufferPointer) throws -> R) throws -> R {
+    try withBlob(id, where: { $0 == type }) { bytes, _ in try body(bytes) }
+  }
+
+  /// Reads a node of a tree or list, whichever of those types the index says it has; verified as by `read`.
+  package func readNode(_ id: BlobID) throws -> [UInt8] {
+    try withBlob(id, where: { $0.packClass == .tree }) { bytes, _ in [UInt8](bytes) }
+  }
+
+  private func withBlob<R>(_ id: BlobID, where accepts: (BlobType) -> Bool, _ body: (UnsafeRawBufferPointer, BlobType) throws -> R) throws -> R {
+    var failures: [String] = []
+    for location in try index.locations(id.key) where accepts(location.type) {
+      do {
+        let type = location.type
+        if let result = try withMember(location, { bytes in keys.blobID(type, bytes) == id ? try body(bytes, type) : nil }) { return result }
+        failures.append("\(location.frame.pack.key().relativePath) holds another blob in its place")
+      } catch let error as CairnError where error.code == .damaged {
+        failures.append(error.message)
+      }
+    }
+    let short = id.hexadecimal.prefix(16)
+    guard !failures.isEmpty else {
+      throw CairnError(
+        .damaged, "Blob \(short)… is not in the index.", guidance: "Run 'cairn check' to see which snapshots and files it touches.")
+    }
+    throw CairnError(
+      .damaged, "Blob \(short)… cannot be read: \(failures.joined(separator: "; "))",
+      guidance: "Run 'cairn check --read-data' to see which snapshots and files it touches.")
+  }
+
+  private func withMember<R>(_ location: BlobLocation, _ body: (UnsafeRawBufferPointer) throws -> R?) throws -> R? {
+    try withRawFrame(location.frame, cached: true) { raw in
+      guard location.memberOffset >= 0, location.memberOffset + location.length <= raw.count else {
+        throw CairnError.damaged(location.frame.pack.key().relativePath, .invalid("a blob reaches beyond its frame"))
+      }
+      return try body(UnsafeRawBufferPointer(rebasing: raw[location.memberOffset..<(location.memberOffset + location.length)]))
+    }
+  }
+
+  /// Runs `body` on an opened frame.
+  ///
+  /// - Parameter cached: keep the frame for the next caller; right for trees and groups, wrong for bulk reads.
+  package func withRawFrame<R>(_ location: FrameLocation, cached: Bool, _ body: (UnsafeRawBufferPointer) throws -> R) throws -> R {
+    if cached, let frame = cache.get(location) { return try frame.bytes.withUnsafeBytes(body) }
+    let frame = FrameCache.Frame(try fetch(location))
+    if cached { cache.put(location, frame) }
+    return try frame.bytes.withUnsafeBytes(body)
+  }
+
+  private func fetch(_ location: FrameLocation) throws -> [UInt8] {
+    let key = try location.pack.key()
+    let length = Int(location.encodedLength)
+    guard length <= Limits.frameEncodedBytes, Int(location.rawLength) <= Limits.frameRawBytes else {
+      throw CairnError.damaged(key.relativePath, .limitExceeded("frame length"))
+    }
+    let box = idle.withLock { $0.popLast() } ?? CompressorBox()
+    defer { idle.withLock { $0.append(box) } }
+    return try withUnsafeTemporaryAllocation(byteCount: length, alignment: 16) { encoded in
+      let got = try storageCall("reading \(key.relativePath)") { try storage.read(key, at: UInt64(location.offset), into: encoded) }
+      guard got == length else { throw CairnError(.truncated(key), during: "reading a frame") }
+      return try [UInt8](unsafeUninitializedCapacity: Int(location.rawLength)) { raw, count in
+        try openFrame(location, encoded: UnsafeRawBufferPointer(encoded), into: UnsafeMutableRawBufferPointer(raw), compressor: box.compressor)
+        count = Int(location.rawLength)
+      }
+    }
+  }
+
+  /// Decrypts and decompresses a frame that the caller has fetched.
+  ///
+  /// - Parameters:
+  ///   - encoded: exactly `location.encodedLength` bytes.
+  ///   - raw: exactly `location.rawLength` bytes.
+  /// - Throws: `CairnError(.damaged)` naming the pack.
+  package func openFrame(
+    _ location: FrameLocation, encoded: UnsafeRawBufferPointer, into raw: UnsafeMutableRawBufferPointer, compressor: Compressor
+  ) throws {
+    do {
+      try FrameCodec.open(
+        keys: keys, packClass: location.pack.packClass, codec: location.codec, keyRef: location.keyRef, encoded: encoded, into: raw,
+        compressor: compressor)
+    } catch let error as FormatError {
+      throw CairnError.damaged("the frame at \(location.offset) of \(try location.pack.key().relativePath)", error)
+    }
+  }
+}
+
+/// Opening a sealed frame: authenticate and decrypt, then decompress into exactly the length that was authenticated.
+package enum FrameCodec {
+  package static func open(
+    keys: KeySet, packClass: PackClass, codec: UInt8, keyRef: UInt8, encoded: UnsafeRawBufferPointer,
+    into raw: UnsafeMutableRawBufferPointer, compressor: Compressor
+  ) throws {
+    guard keyRef == 0 else { throw FormatError.unsupportedFeature }
+    guard encoded.count > Limits.frameOverhead else { throw FormatError.truncated }
+    let plainLength = encoded.count - Limits.frameOverhead
+    if codec == 0 {
+      guard plainLength == raw.count else { throw FormatError.invalid("length of an uncompressed frame") }
+      _ = try keys.openFrame(packClass: packClass, codec: codec, rawLength: UInt32(raw.count), encoded, into: raw)
+      return
+    }
+    try compressor.withScratch(plainLength) { scratch in
+      _ = try keys.openFrame(packClass: packClass, codec: codec, rawLength: UInt32(raw.count), encoded, into: scratch)
+      try compressor.decompress(codec: codec, UnsafeRawBufferPointer(scratch), into: raw)
+    }
+  }
+}

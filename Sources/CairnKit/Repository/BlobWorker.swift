@@ -1,0 +1,133 @@
+package import CairnFormat
+import CairnSystem
+
+/// One thread's way of storing blobs: hashes, de-duplicates, groups the small ones and seals. Not Sendable.
+///
+/// Holds two open groups (data and trees) of `Config.groupBytes` each and two scratch buffers of the largest frame.
+package final class BlobWorker {
+  private struct Group {
+    var bytes: UnsafeMutableRawBufferPointer
+    var used = 0
+    var members: [FrameMember] = []
+  }
+
+  private let session: SessionWriter
+  private let compressor = Compressor()
+  private let groupLimit: Int
+  private let groupMaximumBlob: Int
+  private var data: Group
+  private var tree: Group
+  private let compressed: UnsafeMutableRawBufferPointer
+  private let opened: UnsafeMutableRawBufferPointer
+
+  init(_ session: SessionWriter) {
+    self.session = session
+    let config = session.repository.config
+    groupLimit = Int(config.groupBytes)
+    groupMaximumBlob = groupLimit == 0 ? 0 : min(Int(config.groupMaximumBlob), groupLimit)
+    data = Group(bytes: .allocate(byteCount: max(groupLimit, 1), alignment: 64))
+    tree = Group(bytes: .allocate(byteCount: max(groupLimit, 1), alignment: 64))
+    compressed = .allocate(byteCount: Compressor.bound(session.maximumFrameBytes), alignment: 64)
+    opened = .allocate(byteCount: session.maximumFrameBytes, alignment: 64)
+  }
+
+  deinit {
+    data.bytes.deallocate()
+    tree.bytes.deallocate()
+    compressed.deallocate()
+    opened.deallocate()
+  }
+
+  /// Stores a blob unless the repository or this run has it already, and returns its id.
+  ///
+  /// - Parameters:
+  ///   - bytes: 1 … `SessionWriter.maximumFrameBytes` bytes; consumed before the call returns.
+  ///   - type: what the bytes are; part of the id.
+  /// - Throws: `CairnError`; also the error of a saver thread that failed meanwhile. The session cannot be committed then.
+  package func put(_ bytes: UnsafeRawBufferPointer, _ type: BlobType) throws -> BlobID {
+    guard bytes.count > 0, bytes.count <= session.maximumFrameBytes else {
+      throw CairnError(.failed, "A blob of \(bytes.count) bytes cannot be stored.")
+    }
+    let id = session.repository.keys.blobID(type, bytes)
+    guard try session.reserve(id.key, type, byteCount: bytes.count) else { return id }
+    let member = FrameMember(key: id.key, type: type, length: UInt32(bytes.count))
+    if bytes.count >= groupMaximumBlob {
+      try seal(bytes, [member], type.packClass)
+    } else if type.packClass == .data {
+      try append(bytes, member, to: &data, .data)
+    } else {
+      try append(bytes, member, to: &tree, .tree)
+    }
+    return id
+  }
+
+  package func put(_ bytes: [UInt8], _ type: BlobType) throws -> BlobID {
+    try bytes.withUnsafeBytes { try put($0, type) }
+  }
+
+  /// Seals the open groups; to be called when the thread has no more blobs.
+  package func flush() throws {
+    try close(&data, .data)
+    try close(&tree, .tree)
+  }
+
+  private func append(_ bytes: UnsafeRawBufferPointer, _ member: FrameMember, to group: inout Group, _ packClass: PackClass) throws {
+    if group.used + bytes.count > groupLimit { try close(&group, packClass) }
+    UnsafeMutableRawBufferPointer(rebasing: group.bytes[group.used..<(group.used + bytes.count)]).copyMemory(from: bytes)
+    group.used += bytes.count
+    group.members.append(member)
+  }
+
+  private func close(_ group: inout Group, _ packClass: PackClass) throws {
+    guard group.used > 0 else { return }
+    try seal(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(group.bytes)[..<group.used]), group.members, packClass)
+    group.used = 0
+    group.members.removeAll(keepingCapacity: true)
+  }
+
+  private func seal(_ raw: UnsafeRawBufferPointer, _ members: [FrameMember], _ packClass: PackClass) throws {
+    let keys = session.repository.keys
+    let buffer = try session.takeFrameBuffer()
+    do {
+      let (codec, plain) = try compress(raw, packClass)
+      let nonce = SystemRandom.bytes(24)
+      let length = try nonce.withUnsafeBytes { nonce in
+        try keys.sealFrame(
+          packClass: packClass, codec: codec, rawLength: UInt32(raw.count), plaintext: plain, nonce: nonce, into: buffer.bytes)
+      }
+      let entry = FrameEntry(
+        encodedLength: UInt32(length), rawLength: UInt32(raw.count), codec: codec, keyRef: 0, members: members)
+      let frame = SealedFrame(buffer: buffer, length: length, packClass: packClass, entry: entry)
+      if session.options.readBack { try verify(frame, raw) }
+      try session.enqueue(frame)
+    } catch let error as FormatError {
+      throw CairnError(.failed, "A frame cannot be sealed: \(error).")
+    }
+  }
+
+  private func compress(_ raw: UnsafeRawBufferPointer, _ packClass: PackClass) throws -> (UInt8, UnsafeRawBufferPointer) {
+    guard let level = session.level(for: packClass) else { return (0, raw) }
+    if session.options.compression == .auto, packClass == .data, compressor.looksIncompressible(raw) { return (0, raw) }
+    let (codec, count) = try compressor.compress(raw, into: compressed, level: level)
+    return codec == 0 ? (0, raw) : (codec, UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(compressed)[..<count]))
+  }
+
+  /// Opens the sealed frame again and compares: nothing that did not come back as it went in is ever called stored.
+  private func verify(_ frame: SealedFrame, _ raw: UnsafeRawBufferPointer) throws {
+    let target = UnsafeMutableRawBufferPointer(rebasing: opened[..<raw.count])
+    do {
+      try FrameCodec.open(
+        keys: session.repository.keys, packClass: frame.packClass, codec: frame.entry.codec, keyRef: 0, encoded: frame.bytes, into: target,
+        compressor: compressor)
+    } catch {
+      throw CairnError(
+        .failed, "A frame that was just sealed does not open again (\(error)): the memory or processor of this machine is faulty.",
+        guidance: "Test the machine's memory. Nothing of this frame was stored.")
+    }
+    guard target.elementsEqualMemory(raw) else {
+      throw CairnError(
+        .failed, "A frame that was just sealed opens to other bytes: the memory or processor of this machine is faulty.",
+        guidance: "Test the machine's memory. Nothing of this frame was stored.")
+    }
+  }
+}

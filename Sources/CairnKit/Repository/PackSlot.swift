@@ -1,0 +1,135 @@
+package import CairnFormat
+package import CairnStorage
+package import CairnSystem
+import Synchronization
+
+/// A sealed frame on its way into a pack. Owns a pooled buffer.
+final class SealedFrame: Sendable {
+  let buffer: PooledBuffer
+  let length: Int
+  let packClass: PackClass
+  let entry: FrameEntry
+
+  init(buffer: PooledBuffer, length: Int, packClass: PackClass, entry: FrameEntry) {
+    self.buffer = buffer
+    self.length = length
+    self.packClass = packClass
+    self.entry = entry
+  }
+
+  var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer.bytes)[..<length]) }
+}
+
+/// The open pack of one class: frames are written as they come, the directory when it is full. One thread at a time is
+/// let in by the lock; others wait, which only happens while a pack is closed.
+final class PackSlot: Sendable {
+  private struct Open {
+    var writer: any ObjectWriter
+    var digest: SHA256Digest.Incremental
+    var header: [UInt8]
+    var owner: SessionID
+    var written: Int
+    var frames: [FrameEntry] = []
+    var members = 0
+  }
+
+  private let state = Mutex<OpenBox?>(nil)
+  private let storage: any Storage
+  private let keys: KeySet
+  private let packClass: PackClass
+  private let target: Int
+
+  /// The open pack lives in a class so that it can be changed in place under the lock.
+  private final class OpenBox: @unchecked Sendable {
+    var open: Open
+    init(_ open: Open) { self.open = open }
+  }
+
+  /// - Parameter target: bytes at which a pack is full, directory and padding included.
+  init(storage: any Storage, keys: KeySet, packClass: PackClass, target: Int) {
+    self.storage = storage
+    self.keys = keys
+    self.packClass = packClass
+    self.target = target
+  }
+
+  /// Appends a frame; returns the pack that had to be closed to make room, if any.
+  ///
+  /// - Parameter owner: the session under which a new pack is opened.
+  func append(_ frame: SealedFrame, owner: SessionID) throws -> IndexedPack? {
+    try state.withLock { box in
+      var closed: IndexedPack?
+      if let open = box, open.open.written + frame.length + directoryEstimate(open.open, frame.entry) > target
+        || open.open.members + frame.entry.members.count > Limits.packMembers
+      {
+        closed = try close(open)
+        box = nil
+      }
+      let open = try box ?? begin(owner)
+      box = open
+      open.open.digest.update(frame.bytes)
+      try storageCall("writing a pack") { try open.open.writer.append(frame.bytes) }
+      open.open.written += frame.length
+      open.open.members += frame.entry.members.count
+      open.open.frames.append(frame.entry)
+      return closed
+    }
+  }
+
+  /// Closes the open pack, if there is one.
+  func finish() throws -> IndexedPack? {
+    try state.withLock { box in
+      guard let open = box else { return nil }
+      let pack = try close(open)
+      box = nil
+      return pack
+    }
+  }
+
+  /// Drops the open pack without a trace.
+  func cancel() {
+    state.withLock { box in
+      box?.open.writer.cancel()
+      box = nil
+    }
+  }
+
+  private func directoryEstimate(_ open: Open, _ frame: FrameEntry) -> Int {
+    (open.frames.count + 1) * 16 + (open.members + frame.members.count) * 20 + 512
+  }
+
+  private func begin(_ owner: SessionID) throws -> OpenBox {
+    let header = PackHeader(packClass: packClass, owner: owner, salt: SystemRandom.bytes(32)).encode()
+    let writer = try storageCall("starting a pack") { try storage.beginObject(kind: .packs) }
+    var open = Open(writer: writer, digest: SHA256Digest.Incremental(), header: header, owner: owner, written: 0)
+    try put(header, &open)
+    return OpenBox(open)
+  }
+
+  private func put(_ bytes: [UInt8], _ open: inout Open) throws {
+    try bytes.withUnsafeBytes { raw in
+      open.digest.update(raw)
+      try storageCall("writing a pack") { try open.writer.append(raw) }
+    }
+    open.written += bytes.count
+  }
+
+  /// Pads, seals the directory, makes the object durable and returns what the index has to know of it.
+  private func close(_ box: OpenBox) throws -> IndexedPack {
+    let framesEnd = box.open.written
+    let ending: [UInt8]
+    do {
+      ending = try PackLayout.ending(
+        header: box.open.header, framesEnd: framesEnd, frames: box.open.frames, keys: keys, nonce: SystemRandom.bytes(24)
+      ) { SystemRandom.bytes($0) }
+    } catch { throw CairnError(.failed, "A pack's directory cannot be written: \(error).") }
+    try put(ending, &box.open)
+    let pack = IndexedPack(
+      hash: box.open.digest.finish(), owner: box.open.owner, size: UInt64(box.open.written), packClass: packClass,
+      headerLength: UInt32(box.open.header.count), frames: box.open.frames)
+    let identity = PackIdentity(hash: pack.hash, owner: pack.owner, packClass: packClass, size: pack.size)
+    let key = try identity.key()
+    try storageCall("storing \(key.relativePath)") { try box.open.writer.finish(as: key) }
+    return pack
+  }
+}

@@ -1,0 +1,138 @@
+package import CairnFormat
+package import CairnStorage
+import CairnSystem
+
+/// An open repository: its storage, keys and choices. Cheap to pass around; safe from any thread.
+///
+/// Everything blocks. Opening reads the config, the key slots and nothing else, and writes nothing.
+public final class Repository: Sendable {
+  package let storage: any Storage
+  package let keys: KeySet
+  package let config: Config
+  package let options: OpenOptions
+  /// The name of the slot that opened the repository.
+  package let currentSlot: String
+  package let currentSlotInfo: SlotInfo
+  /// For `key add` and `key export`; never leaves memory otherwise.
+  package let master: SecretBytes
+  package let sink: any ProgressSink
+
+  package init(
+    storage: any Storage, keys: KeySet, config: Config, options: OpenOptions, slot: String, info: SlotInfo, master: SecretBytes,
+    sink: any ProgressSink
+  ) {
+    self.storage = storage
+    self.keys = keys
+    self.config = config
+    self.options = options
+    self.currentSlot = slot
+    self.currentSlotInfo = info
+    self.master = master
+    self.sink = sink
+  }
+
+  package var id: RepositoryID { config.repository }
+  /// 32 lower-case hexadecimal digits.
+  public var idHex: String { config.repository.hexadecimal }
+  /// Where the repository is, for people.
+  public var location: String { storage.location }
+
+  /// Opens a repository.
+  ///
+  /// - Throws: `CairnError`: `.noRepository`, `.wrongPassword` (no slot of the credential's kind opens), `.unsupportedFormat`,
+  ///   `.damaged` when no copy of the config or no slot can be read.
+  package static func open(
+    _ storage: any Storage, credential: Credential, options: OpenOptions = OpenOptions(), sink: any ProgressSink = NoProgress()
+  ) throws -> Repository {
+    let copies = try ConfigCopies.read(storage)
+    let header = try copies.header(location: storage.location)
+    guard header.readFeatures & ~Config.knownReadFeatures == 0 else {
+      throw CairnError(
+        .unsupportedFormat, "The repository at \(storage.location) uses features that this version of cairn does not know.",
+        guidance: "Use a newer cairn with this repository.")
+    }
+    let opened = try KeySlots.unlock(storage, credential: credential, repository: header.repository)
+    let keys = KeySet(master: opened.master, repository: header.repository)
+    let config: Config
+    do { config = try copies.open(keys, sink: sink) } catch {
+      guard case .master = credential else { throw error }
+      throw CairnError(.wrongPassword, "The exported key does not open the repository at \(storage.location).")
+    }
+    return Repository(
+      storage: storage, keys: keys, config: config, options: options, slot: opened.name, info: opened.info, master: opened.master, sink: sink)
+  }
+
+  /// Refuses to write when the repository needs a newer writer.
+  package func requireWritable() throws {
+    guard config.writeFeatures & ~Config.knownWriteFeatures == 0 else {
+      throw CairnError(
+        .unsupportedFormat, "The repository at \(location) may be read but not written by this version of cairn.",
+        guidance: "Use a newer cairn to back up.")
+    }
+  }
+}
+
+/// The copies of the config object as found in the storage.
+package struct ConfigCopies {
+  /// The names of the copies, in order of preference.
+  package static let names = ["config", "config.1", "config.2"]
+  /// Name and bytes of each copy that could be read.
+  package var found: [(name: String, bytes: [UInt8])] = []
+  /// Names and reasons of those that could not.
+  package var unreadable: [(name: String, reason: String)] = []
+
+  /// - Throws: `CairnError(.noRepository)` when there is none at all.
+  package static func read(_ storage: any Storage) throws -> ConfigCopies {
+    var copies = ConfigCopies()
+    for name in names.prefix(max(1, storage.copies(of: .config))) {
+      guard let key = ObjectKey(.config, name) else { continue }
+      do {
+        copies.found.append((name, try storage.readAll(key, limit: Limits.configBytes)))
+      } catch StorageError.notFound {
+        copies.unreadable.append((name, "it is missing"))
+      } catch let error as StorageError {
+        let failure = CairnError(error, during: "opening the repository")
+        if failure.code == .noRepository { throw failure }
+        copies.unreadable.append((name, failure.message))
+      }
+    }
+    if copies.found.isEmpty {
+      if let other = copies.unreadable.first(where: { $0.reason != "it is missing" }) { throw CairnError(.storage, other.reason) }
+      throw CairnError(
+        .noRepository, "There is no repository at \(storage.location): it holds no config.",
+        guidance: "Create one with 'cairn init', or check the --repo option.")
+    }
+    return copies
+  }
+
+  /// The clear header of the newest copy that has one. Nothing in it is trusted until `open`.
+  package func header(location: String) throws -> ConfigHeader {
+    var newest: ConfigHeader?
+    var failure: FormatError?
+    for copy in found {
+      do {
+        let header = try copy.bytes.withUnsafeBytes { bytes throws(FormatError) in try Config.readHeader(bytes) }
+        if newest.map({ header.counter > $0.counter }) ?? true { newest = header }
+      } catch { failure = failure ?? error }
+    }
+    if let newest { return newest }
+    throw CairnError.damaged("every copy of the config at \(location)", failure ?? .truncated)
+  }
+
+  /// Opens the newest copy that authenticates; the others' faults are messages, not errors.
+  package func open(_ keys: KeySet, sink: any ProgressSink) throws -> Config {
+    var best: Config?
+    var failure: FormatError?
+    for copy in found {
+      do {
+        let config = try copy.bytes.withUnsafeBytes { bytes throws(FormatError) in try Config.open(bytes, keys: keys) }
+        if best.map({ config.counter > $0.counter }) ?? true { best = config }
+      } catch {
+        failure = failure ?? error
+        sink.report(.message("\(copy.name) is damaged (\(error)); another copy is used. Run 'cairn check'."))
+      }
+    }
+    guard let best else { throw CairnError.damaged("every copy of the config", failure ?? .authenticationFailed) }
+    return best
+  }
+}

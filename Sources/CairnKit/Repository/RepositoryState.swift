@@ -1,0 +1,179 @@
+package import CairnFormat
+package import CairnStorage
+package import CairnSystem
+
+/// What the registers and the maintenance log say: which sessions are decided and how, which packs are condemned or gone,
+/// which snapshots are forgotten or amended. Holds about a hundred bytes a session and nothing of the index.
+package struct RepositoryState: Sendable {
+  /// Sessions whose register was read, with what it decides.
+  package var registers: [SessionID: CommitRecord] = [:]
+  /// Sessions whose register is there but cannot be read.
+  package var unreadableRegisters: [SessionID] = []
+  package var log = LogState()
+  package var problems: [ItemProblem] = []
+
+  /// Reads everything. The order of the listings is part of the protocol (FORMAT.md, "Read order"): the index first, then the
+  /// log, then the registers, so that whatever a register names has been listed or can be fetched.
+  package static func read(_ storage: any Storage, keys: KeySet) throws -> RepositoryState {
+    var state = RepositoryState()
+    state.log = try LogState.read(storage, keys: keys, problems: &state.problems)
+    var sessions: [SessionID] = []
+    try storageCall("listing the commit registers") {
+      try storage.list(.commits) { key, _ in
+        if let session = SessionID(hex: key.name) { sessions.append(session) }
+      }
+    }
+    for session in sessions where !state.log.isFoldedOut(session) {
+      do {
+        state.registers[session] = try Records.commit(session, storage, keys)
+      } catch let error as CairnError where error.code == .damaged {
+        state.unreadableRegisters.append(session)
+        state.problems.append(ItemProblem(path: Array("commits/\(session.hexadecimal)".utf8), during: "reading", message: error.message))
+      }
+    }
+    return state
+  }
+
+  /// Whether the session's register decides that what it wrote counts.
+  package func isAccepted(_ session: SessionID) -> Bool {
+    guard let register = registers[session] else { return false }
+    return register.decision == .snapshot || register.decision == .data
+  }
+
+  /// Whether a register exists, readable or not.
+  package func isDecided(_ session: SessionID) -> Bool { registers[session] != nil || unreadableRegisters.contains(session) }
+}
+
+/// The maintenance log, replayed.
+package struct LogState: Sendable {
+  /// The number of records: the index of the next one.
+  package var next: UInt64 = 0
+  /// Digest of the newest record's object, zero for an empty log.
+  package var head: ObjectHash = .zero
+  /// Condemned by a record that has not been swept.
+  package var condemned: [UInt64: Set<String>] = [:]
+  /// Packs that a sweep record gave up; they may be deleted already.
+  package var swept: Set<String> = []
+  package var forgotten: Set<SessionID> = []
+  package var amendments: [SessionID: SnapshotAmendment] = [:]
+  /// The newest set of segments, empty before the first.
+  package var segments: [String] = []
+  /// Sessions announced with an epoch below this are resolved: accepted if listed, else gone.
+  package var foldedBelow: UInt64 = 0
+  package var foldedAccepted: Set<SessionID> = []
+
+  /// Packs that no writer may build on.
+  package var unusablePacks: Set<String> { condemned.values.reduce(swept) { $0.union($1) } }
+
+  /// Folded away without having been accepted.
+  package func isFoldedOut(_ session: SessionID) -> Bool {
+    UInt64(session.epoch) < foldedBelow && !foldedAccepted.contains(session)
+  }
+
+  package static func read(_ storage: any Storage, keys: KeySet, problems: inout [ItemProblem]) throws -> LogState {
+    var numbers: [UInt64] = []
+    try storageCall("listing the maintenance log") {
+      try storage.list(.log) { key, _ in
+        if key.name.utf8.count == 16, let number = UInt64(key.name, radix: 16) { numbers.append(number) }
+      }
+    }
+    var state = LogState()
+    for number in numbers.sorted() {
+      let (record, digest) = try Records.log(number, storage, keys)
+      if number != state.next || (number > 0 && record.previous != state.head) {
+        problems.append(
+          ItemProblem(
+            path: Array("log/\(Records.logName(number))".utf8), during: "following the maintenance log",
+            message: "it does not follow the record before it; records are missing or were replaced"))
+      }
+      state.apply(record)
+      state.next = number + 1
+      state.head = digest
+    }
+    return state
+  }
+
+  private mutating func apply(_ record: LogRecord) {
+    if !record.condemn.isEmpty { condemned[record.index] = Set(record.condemn) }
+    for sweep in record.sweeps {
+      condemned[sweep.record] = nil
+      swept.formUnion(sweep.packs)
+    }
+    if let newest = record.segments { segments = newest }
+    if let fold = record.fold {
+      foldedBelow = UInt64(fold.below)
+      foldedAccepted.formUnion(fold.accepted)
+    }
+    forgotten.formUnion(record.forget)
+    forgotten.subtract(record.restore)
+    for amendment in record.amend { amendments[amendment.session] = amendment }
+  }
+}
+
+/// Reading single small objects, with errors that name them.
+package enum Records {
+  package static func logName(_ number: UInt64) -> String {
+    let digits = String(number, radix: 16)
+    return String(repeating: "0", count: 16 - digits.count) + digits
+  }
+
+  /// Reads an object whole.
+  package static func bytes(_ kind: ObjectKey.Kind, _ name: String, limit: Int, _ storage: any Storage) throws -> [UInt8] {
+    guard let key = ObjectKey(kind, name) else { throw CairnError(.damaged, "A record names an impossible object.") }
+    return try storageCall("reading \(kind.rawValue)/\(name)") { try storage.readAll(key, limit: limit) }
+  }
+
+  /// Reads an object that is an envelope and decodes it.
+  package static func open<R>(
+    _ kind: ObjectKey.Kind, _ name: String, _ envelope: Envelope.Kind, logicalName: String, _ storage: any Storage, _ keys: KeySet,
+    expecting hash: ObjectHash? = nil, decode: ([UInt8]) throws -> R
+  ) throws -> R {
+    let object = try bytes(kind, name, limit: envelope.maximumBytes, storage)
+    if let hash, object.withUnsafeBytes({ SHA256Digest.hash($0) }) != hash {
+      throw CairnError.damaged("\(kind.rawValue)/\(name)", .authenticationFailed)
+    }
+    do {
+      return try decode(object.withUnsafeBytes { try Envelope.open(envelope, logicalName: logicalName, $0, keys: keys) })
+    } catch let error as FormatError {
+      throw CairnError.damaged("\(kind.rawValue)/\(name)", error)
+    }
+  }
+
+  package static func commit(_ session: SessionID, _ storage: any Storage, _ keys: KeySet) throws -> CommitRecord {
+    let name = session.hexadecimal
+    return try open(.commits, name, .commit, logicalName: "commits/\(name)", storage, keys) { try CommitRecord.decode($0) }
+  }
+
+  package static func session(_ session: SessionID, _ storage: any Storage, _ keys: KeySet) throws -> SessionRecord {
+    let name = session.hexadecimal
+    return try open(.sessions, name, .session, logicalName: "sessions/\(name)", storage, keys) { try SessionRecord.decode($0) }
+  }
+
+  package static func manifest(_ session: SessionID, _ hash: ObjectHash, _ storage: any Storage, _ keys: KeySet) throws -> Manifest {
+    let name = session.hexadecimal
+    return try open(
+      .snapshots, "\(name)-\(hash.hexadecimal)", .manifest, logicalName: "snapshots/\(name)", storage, keys, expecting: hash
+    ) { try Manifest.decode($0) }
+  }
+
+  /// Reads a delta by its object name `<session>-<sequence>-<sha256>`.
+  package static func delta(_ name: String, _ storage: any Storage, _ keys: KeySet) throws -> IndexDelta {
+    let parts = name.split(separator: "-")
+    guard parts.count == 3, let hash = ObjectHash(hex: parts[2]) else { throw CairnError(.damaged, "A register names an impossible index object.") }
+    return try open(
+      .index, name, .delta, logicalName: "index/\(parts[0])-\(parts[1])", storage, keys, expecting: hash
+    ) { try IndexDelta.decode($0) }
+  }
+
+  /// A log record and the digest of its object, which the next record carries.
+  package static func log(_ number: UInt64, _ storage: any Storage, _ keys: KeySet) throws -> (LogRecord, ObjectHash) {
+    let name = logName(number)
+    let object = try bytes(.log, name, limit: Envelope.Kind.log.maximumBytes, storage)
+    do {
+      let record = try object.withUnsafeBytes { try LogRecord.open($0, index: number, keys: keys) }
+      return (record, object.withUnsafeBytes { SHA256Digest.hash($0) })
+    } catch let error as FormatError {
+      throw CairnError.damaged("log/\(name)", error)
+    }
+  }
+}

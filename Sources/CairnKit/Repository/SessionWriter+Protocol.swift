@@ -1,0 +1,261 @@
+import CairnFormat
+import CairnStorage
+import CairnSystem
+
+/// Announcing, handing over and committing (FORMAT.md, "Sessions and commit registers").
+extension SessionWriter {
+  /// Announces a session, reads the repository as it is after the announcement, and adopts what an interrupted run of the
+  /// same client left behind.
+  package static func begin(
+    _ repository: Repository, description: SessionDescription, options: WriterOptions = WriterOptions(), context: RunContext
+  ) throws -> SessionWriter {
+    try repository.requireWritable()
+    let storage: any Storage = options.dryRun ? DiscardingStorage(repository.storage) : repository.storage
+    var ignored: [ItemProblem] = []
+    var epoch = try LogState.read(storage, keys: repository.keys, problems: &ignored).next
+    while true {
+      context.cancellation.isCancelled ? try context.cancellation.check() : ()
+      let session = try announce(repository, description, storage: storage, epoch: epoch)
+      let state = try RepositoryState.read(storage, keys: repository.keys)
+      guard state.log.next == epoch else {
+        // The log moved between reading it and the announcement: announce again with the position that is known now.
+        epoch = state.log.next
+        retract(session, storage)
+        continue
+      }
+      let view = try repository.loadView(state, forWriting: true)
+      let writer = SessionWriter(
+        repository: repository, description: description, options: options, context: context, storage: storage, view: view, session: session)
+      try writer.adoptPredecessors()
+      return writer
+    }
+  }
+
+  private static func announce(
+    _ repository: Repository, _ description: SessionDescription, storage: any Storage, epoch: UInt64
+  ) throws -> SessionID {
+    guard let session = SessionID(random: SystemRandom.bytes(12), epoch: UInt32(truncatingIfNeeded: epoch)) else {
+      throw CairnError(.failed, "No random bytes.")
+    }
+    let record = SessionRecord(
+      client: description.client, host: Array(Host.name.utf8), user: Array(Host.userName.utf8), processID: UInt32(Host.processID),
+      processStart: Host.processStartTicks(Int32(Host.processID)) ?? 0, bootID: ProcessIdentity.boot, started: Timestamp(SystemClock.now()),
+      logIndex: epoch, kind: .backup, series: description.series)
+    let name = session.hexadecimal
+    do {
+      let bytes = try Envelope.seal(
+        .session, logicalName: "sessions/\(name)", plaintext: record.encode(), nonce: SystemRandom.bytes(24), keys: repository.keys)
+      guard let key = ObjectKey(.sessions, name) else { throw CairnError(.failed, "Impossible session name.") }
+      try storageCall("announcing the backup") {
+        try bytes.withUnsafeBytes { try storage.put(key, $0) }
+        try storage.flush()
+      }
+    } catch let error as FormatError {
+      throw CairnError(.failed, "The session cannot be announced: \(error).")
+    }
+    return session
+  }
+
+  /// Removes an announcement; one that stays is only resolved later.
+  private static func retract(_ session: SessionID, _ storage: any Storage) {
+    guard let key = ObjectKey(.sessions, session.hexadecimal) else { return }
+    try? storage.delete(key)  // best effort, see above
+  }
+
+  // MARK: - Resuming
+
+  /// Takes over the packs of undecided sessions of this client whose process is gone, or that began before this machine was
+  /// started. Only the former are declared abandoned afterwards: of the latter it is not certain that they are of this machine.
+  ///
+  /// Their directories are read, and this session's own delta will name them. That is safe for the same reason as using any
+  /// pack of the view: the announcement came first, and packs that the log condemns are left alone.
+  private func adoptPredecessors() throws {
+    var gone = Set<SessionID>()
+    var earlier = Set<SessionID>()
+    try storageCall("listing the sessions") {
+      try storage.list(.sessions) { key, _ in
+        guard let other = SessionID(hex: key.name), other != session, !view.state.isDecided(other) else { return }
+        // A record that cannot be read is somebody else's problem: `check` names it.
+        guard let record = try? Records.session(other, storage, repository.keys) else { return }
+        guard record.kind == .backup, record.client == description.client else { return }
+        if ProcessIdentity.isGone(record) { gone.insert(other) } else if !ProcessIdentity.isOfThisBoot(record) { earlier.insert(other) }
+      }
+    }
+    let dead = gone.union(earlier)
+    guard !dead.isEmpty else { return }
+    var packs: [SessionID: [(ObjectKey, UInt64)]] = [:]
+    try storageCall("listing the packs") {
+      try storage.list(.packs) { key, size in
+        if let owner = PackFile.owner(of: key), dead.contains(owner) { packs[owner, default: []].append((key, size)) }
+      }
+    }
+    let unusable = view.state.log.unusablePacks
+    var count = 0
+    for predecessor in dead {
+      var adopted: [IndexedPack] = []
+      for (key, size) in packs[predecessor] ?? [] where !unusable.contains(key.name) && !view.index.containsPack(named: key.name) {
+        do {
+          adopted.append(try PackFile.read(key, size: size, storage: storage, keys: repository.keys))
+        } catch let error as CairnError where error.code == .damaged {
+          context.sink.report(.message("\(key.relativePath) of an interrupted backup cannot be used: \(error.message)"))
+        }
+      }
+      count += adopted.count
+      adopt(adopted, from: gone.contains(predecessor) ? predecessor : nil)
+    }
+    if count > 0 { context.sink.report(.message("Resuming an interrupted backup: \(count) packs it stored are used again.")) }
+  }
+
+  // MARK: - Handing over
+
+  func handOverIfDue() throws {
+    let now = SystemClock.monotonicNanoseconds()
+    let due = state.withLock { state in
+      state.storedSinceHandOver >= options.checkpointBytes
+        || (now - state.lastHandOver >= options.checkpointNanoseconds && state.storedSinceHandOver > 0)
+    }
+    guard due || knownCount > max(1 << 18, context.memoryBytes / 8 / 43) else { return }
+    try handOver()
+  }
+
+  /// Makes everything stored so far count, under a register of its own, and goes on as the next session.
+  package func handOver() throws {
+    try handOverLock.withLock { _ in
+      guard state.withLock({ $0.storedSinceHandOver > 0 }) else { return }
+      let epoch = state.withLock { $0.epoch }
+      let next = try Self.announce(repository, description, storage: storage, epoch: epoch)
+      let (old, sequence, listed, adopted) = deltaLock.withLock { _ in
+        state.withLock { state in
+          defer {
+            state.session = next
+            state.sequence = 0
+            state.deltas = []
+            state.adopted = []
+            state.storedSinceHandOver = 0
+            state.lastHandOver = SystemClock.monotonicNanoseconds()
+          }
+          return (state.session, state.sequence, state.deltas, state.adopted)
+        }
+      }
+      try closePacks()
+      let deltas = listed + (try writeDelta(as: old, sequence).map { [$0] } ?? [])
+      try storageCall("making the checkpoint durable") { try storage.flush() }
+      try register(old, CommitRecord(decision: .data, deltas: deltas.sorted(), manifest: nil, previous: nil))
+      try requireSameLog(epoch)
+      resolve(adopted)
+      Self.retract(old, storage)
+      ageKnown(index: options.dryRun ? view.index : try view.index.adding(deltas, repository: repository))
+    }
+  }
+
+  /// Decides a session. An answer that got lost is resolved by reading the register back.
+  private func register(_ session: SessionID, _ record: CommitRecord) throws {
+    let name = session.hexadecimal
+    let bytes = try encoding("a commit register") {
+      try Envelope.seal(
+        .commit, logicalName: "commits/\(name)", plaintext: record.encode(), nonce: SystemRandom.bytes(24), keys: repository.keys)
+    }
+    guard let key = ObjectKey(.commits, name) else { throw CairnError(.failed, "Impossible register name.") }
+    let won = try storageCall("committing") { try bytes.withUnsafeBytes { try storage.putIfAbsent(key, $0) } }
+    if won { return }
+    let there = try storageCall("reading the register back") { try storage.readAll(key, limit: Limits.commitBytes) }
+    guard there == bytes else {
+      throw CairnError(
+        .conflict, "This backup was revoked by maintenance while it ran, so it cannot be committed.",
+        guidance: "Run the same command again; what was stored is used where it still exists.")
+    }
+  }
+
+  /// After a register was won: nothing may have been condemned under this run.
+  private func requireSameLog(_ epoch: UInt64) throws {
+    var ignored: [ItemProblem] = []
+    let log = try LogState.read(storage, keys: repository.keys, problems: &ignored)
+    guard log.next != epoch else { return }
+    let lost = log.unusablePacks.subtracting(view.state.log.unusablePacks)
+    guard lost.isEmpty, !log.isFoldedOut(session) else {
+      throw CairnError(
+        .conflict, "Maintenance removed packs that this backup relied on.",
+        guidance: "Run the same command again; what was stored is used where it still exists.")
+    }
+  }
+
+  /// Sessions whose packs are named by a register now are done with.
+  private func resolve(_ adopted: [SessionID]) {
+    for session in adopted {
+      // Best effort: what stays undecided is resolved by maintenance, and adopting it twice does no harm.
+      guard (try? register(session, CommitRecord(decision: .abandoned, deltas: [], manifest: nil, previous: nil))) != nil else { continue }
+      Self.retract(session, storage)
+    }
+  }
+
+  // MARK: - Committing
+
+  /// Writes the manifest and decides the session: from then on the snapshot exists.
+  ///
+  /// - Parameter manifest: complete but for the session id, the log index and the bytes stored.
+  /// - Throws: `CairnError(.conflict)` when the session was revoked; the snapshot does not exist then.
+  package func commit(_ manifest: Manifest) throws -> Snapshot {
+    try flush()
+    return try handOverLock.withLock { _ in
+      let (session, deltas, epoch, adopted) = state.withLock { ($0.session, $0.deltas, $0.epoch, $0.adopted) }
+      var manifest = manifest
+      manifest.session = session
+      manifest.logIndex = epoch
+      let name = session.hexadecimal
+      let bytes = try encoding("the snapshot's manifest") {
+        try Envelope.seal(
+          .manifest, logicalName: "snapshots/\(name)", plaintext: manifest.encode(), nonce: SystemRandom.bytes(24), keys: repository.keys)
+      }
+      let hash = bytes.withUnsafeBytes { SHA256Digest.hash($0) }
+      try put(.snapshots, "\(name)-\(hash.hexadecimal)", bytes)
+      try storageCall("making the snapshot durable") { try storage.flush() }
+      try context.cancellation.check()
+      try register(session, CommitRecord(decision: .snapshot, deltas: deltas.sorted(), manifest: hash, previous: manifest.previousCommit))
+      try requireSameLog(epoch)
+      resolve(adopted)
+      Self.retract(session, storage)
+      return Snapshot(id: session, manifest: manifest, object: hash)
+    }
+  }
+
+  /// Ends a run that will not become a snapshot: what is stored is kept for the next run where that is possible.
+  ///
+  /// Called after cancellation and after errors of the source; after an error of the storage nothing more is written.
+  package func abandon() {
+    do {
+      try closePacks()
+      try writeDelta()
+      let (session, deltas, adopted) = state.withLock { ($0.session, $0.deltas, $0.adopted) }
+      try storage.flush()
+      if deltas.isEmpty {
+        try register(session, CommitRecord(decision: .abandoned, deltas: [], manifest: nil, previous: nil))
+      } else {
+        try register(session, CommitRecord(decision: .data, deltas: deltas.sorted(), manifest: nil, previous: nil))
+      }
+      resolve(adopted)
+      Self.retract(session, storage)
+    } catch {
+      // The session stays undecided; the next run of this client adopts its packs.
+      dropPacks()
+    }
+  }
+}
+
+/// Telling whether the process of a session record still runs.
+enum ProcessIdentity {
+  /// Names the running kernel and the process-id namespace, in which a process id means something.
+  static let boot: String = {
+    let namespace = try? OpenFile.open(Array("/proc/self/ns".utf8), [.path, .directory])  // absent /proc: the boot id alone
+    let id = namespace.flatMap { try? FileSystem.readLink(at: $0, name: Array("pid".utf8)) } ?? []
+    return Host.bootID + " " + String(decoding: id, as: UTF8.self)
+  }()
+
+  /// Whether the record was written under the running kernel and process-id namespace.
+  static func isOfThisBoot(_ record: SessionRecord) -> Bool { record.bootID == boot }
+
+  /// True only when it is certain: same kernel and namespace, and no process with that id and start time.
+  static func isGone(_ record: SessionRecord) -> Bool {
+    guard record.bootID == boot, record.host == Array(Host.name.utf8), record.processStart != 0 else { return false }
+    return Host.processStartTicks(Int32(truncatingIfNeeded: record.processID)) != record.processStart
+  }
+}
