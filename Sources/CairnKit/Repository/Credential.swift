@@ -37,10 +37,11 @@ public enum Credential: Sendable {
   ///
   /// - Throws: `CairnError(.usage)` when it is neither.
   package static func fromKeyFile(_ text: [UInt8]) throws -> Credential {
-    if let secret = try? KeyFile.parse(text) { return .keyFile(secret) }  // the other form is tried next
+    // The other form is tried when this one does not fit.
+    if let secret = try? text.withUnsafeBytes({ bytes throws(FormatError) in try KeyFile.decode(bytes) }) { return .keyFile(secret) }
     let words = String(decoding: text.prefix(200), as: UTF8.self).split(whereSeparator: \.isWhitespace)
     if words.count == 2, words[0] == masterTextTag, let bytes = Hexadecimal.decode(words[1]), bytes.count == 32 {
-      return .master(SecretBytes(copying: bytes))
+      return .master(bytes.withUnsafeBytes { SecretBytes(copying: $0) })
     }
     throw CairnError(
       .usage, "The key file is not one of cairn's: it must hold 'cairn-key-1' or '\(masterTextTag)' and 64 hexadecimal digits.")

@@ -40,7 +40,7 @@ package enum KeySlots {
         guard let key = ObjectKey(.keys, copy) else { continue }
         // A copy that cannot be read is as good as a damaged one: the others decide.
         let bytes = try? storage.readAll(key, limit: Limits.keySlotBytes)
-        if let bytes, bytes.withUnsafeBytes({ SHA256Digest.hash($0) }).hexadecimal == name {
+        if let bytes, SHA256Digest.hash(bytes).hexadecimal == name {
           stored.bytes = stored.bytes ?? bytes
         } else {
           stored.damaged.append(copy)
@@ -52,7 +52,7 @@ package enum KeySlots {
 
   /// Opens the first slot that the credential fits.
   package static func unlock(_ storage: any Storage, credential: Credential, repository: RepositoryID) throws -> Opened {
-    if case .master(let secret) = credential { return Opened(name: "", master: secret, info: SlotInfo(label: "", host: "", user: "")) }
+    if case .master(let secret) = credential { return Opened(name: "", master: secret, info: SlotInfo(label: "")) }
     let slots = try readAll(storage)
     var candidates = 0
     var refused: [String] = []
@@ -62,7 +62,7 @@ package enum KeySlots {
         continue
       }
       do {
-        let parsed = try bytes.withUnsafeBytes { raw throws(FormatError) in try KeySlot.parse(raw) }
+        let parsed = try KeySlot.parse(bytes)
         guard parsed.kind == credential.slotKind, parsed.repository == repository else { continue }
         candidates += 1
         let (master, info) = try credential.secret.withBytes { secret throws(FormatError) in try parsed.unlock(secret) }
@@ -95,7 +95,7 @@ package enum KeySlots {
 
   /// Writes a slot in all its copies and returns its name.
   package static func write(_ bytes: [UInt8], to storage: any Storage) throws -> String {
-    let name = bytes.withUnsafeBytes { SHA256Digest.hash($0) }.hexadecimal
+    let name = SHA256Digest.hash(bytes).hexadecimal
     try storageCall("writing a key slot") {
       for copy in copyNames(name, storage) {
         guard let key = ObjectKey(.keys, copy) else { continue }
@@ -115,7 +115,8 @@ package enum KeySlots {
       return try credential.secret.withBytes { secret throws(FormatError) in
         try KeySlot.create(
           kind: kind, credential: secret, master: master, repository: repository, created: Timestamp(SystemClock.now()),
-          info: SlotInfo(label: label, host: Host.name, user: Host.userName), kdf: kdf, salt: SystemRandom.bytes(16),
+          info: SlotInfo(label: label, host: Array(Host.name.utf8), user: Array(Host.userName.utf8)), kdf: kdf, floor: .weakest,
+          salt: SystemRandom.bytes(KeySlot.saltBytes),
           nonce: SystemRandom.bytes(24))
       }
     } catch {

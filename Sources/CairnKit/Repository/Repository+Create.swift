@@ -12,14 +12,15 @@ extension Repository {
     options: OpenOptions = OpenOptions(), sink: any ProgressSink = NoProgress()
   ) throws -> Repository {
     try refuseExisting(storage)
-    let master = SecretBytes(copying: SystemRandom.bytes(32))
+    let master = SystemRandom.bytes(32).withUnsafeBytes { SecretBytes(copying: $0) }
     guard let repository = RepositoryID(bytes: SystemRandom.bytes(16)) else { throw CairnError(.failed, "No random bytes.") }
     let keys = KeySet(master: master, repository: repository)
     let slot = try KeySlots.make(credential, master: master, repository: repository, label: parameters.label, kdf: parameters.kdf)
     let name = try KeySlots.write(slot, to: storage)
-    let config = Config(
-      repository: repository, chunker: parameters.chunker, groupBytes: parameters.groupBytes, created: Timestamp(SystemClock.now()),
-      maintenancePublicKey: keys.signingPublicKey)
+    var config = Config(repository: repository, maintenancePublicKey: keys.signingKey.publicKey)
+    config.chunker = parameters.chunker
+    config.groupBytes = parameters.groupBytes
+    config.created = Timestamp(SystemClock.now())
     try write(config, keys: keys, to: storage)
     return try open(storage, credential: credential, options: options, sink: sink, preferring: name)
   }
@@ -37,7 +38,7 @@ extension Repository {
   /// Writes every copy of the config. The first copy is written if absent, so that of two creators one wins.
   private static func write(_ config: Config, keys: KeySet, to storage: any Storage) throws {
     do {
-      let bytes = try config.seal(keys: keys, nonce: SystemRandom.bytes(24))
+      let bytes = try config.seal(keys, nonce: SystemRandom.bytes(24))
       try storageCall("writing the config") {
         for (number, name) in ConfigCopies.names.prefix(max(1, storage.copies(of: .config))).enumerated() {
           guard let key = ObjectKey(.config, name) else { continue }

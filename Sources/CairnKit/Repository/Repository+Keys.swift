@@ -8,12 +8,13 @@ extension Repository {
     try KeySlots.readAll(storage).compactMap { stored in
       guard let bytes = stored.bytes,
         // A slot that does not parse is reported by `check`; it cannot be listed.
-        let slot = try? bytes.withUnsafeBytes({ raw throws(FormatError) in try KeySlot.parse(raw) })
+        let slot = try? KeySlot.parse(bytes)
       else { return nil }
       let current = stored.name == currentSlot
       return KeySlotInfo(
-        name: stored.name, isCurrent: current, kind: slot.kind, created: slot.created, label: current ? currentSlotInfo.label : nil,
-        host: current ? currentSlotInfo.host : nil, user: current ? currentSlotInfo.user : nil)
+        name: stored.name, isCurrent: current, kind: slot.kind, created: Timestamp(seconds: slot.createdSeconds, nanoseconds: 0), label: current ? currentSlotInfo.label : nil,
+        host: current ? String(decoding: currentSlotInfo.host, as: UTF8.self) : nil,
+        user: current ? String(decoding: currentSlotInfo.user, as: UTF8.self) : nil)
     }
   }
 

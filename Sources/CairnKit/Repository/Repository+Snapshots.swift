@@ -14,8 +14,9 @@ extension Repository {
   func snapshots(_ state: RepositoryState) throws -> SnapshotList {
     var snapshots: [Snapshot] = []
     var problems = state.problems
-    var wanted: [(SessionID, ObjectHash)] = state.registers.compactMap { session, register in
-      register.decision == .snapshot ? register.manifest.map { (session, $0) } : nil
+    var wanted: [(SessionID, ObjectHash)] = state.log.foldedAccepted.map { ($0.key, $0.value) }
+    wanted += state.registers.compactMap { session, register in
+      register.decision == .snapshot && state.log.foldedAccepted[session] == nil ? register.manifest.map { (session, $0) } : nil
     }
     if !state.unreadableRegisters.isEmpty { wanted += try manifestObjects(of: Set(state.unreadableRegisters)) }
     for (session, hash) in wanted where !state.log.forgotten.contains(session) {
@@ -23,7 +24,7 @@ extension Repository {
         var manifest = try Records.manifest(session, hash, storage, keys)
         guard manifest.session == session else { throw CairnError(.damaged, "The manifest of \(session.hexadecimal) is another's.") }
         if let amendment = state.log.amendments[session] {
-          manifest.tags = amendment.tags
+          if let tags = amendment.tags { manifest.tags = tags }
           if let description = amendment.description { manifest.description = description }
         }
         snapshots.append(Snapshot(id: session, manifest: manifest, object: hash))
@@ -42,10 +43,7 @@ extension Repository {
     var found: [(SessionID, ObjectHash)] = []
     try storageCall("listing the snapshots") {
       try storage.list(.snapshots) { key, _ in
-        let parts = key.name.split(separator: "-")
-        if parts.count == 2, let session = SessionID(hex: parts[0]), sessions.contains(session), let hash = ObjectHash(hex: parts[1]) {
-          found.append((session, hash))
-        }
+        if let name = ManifestName(key.name), sessions.contains(name.session) { found.append((name.session, name.hash)) }
       }
     }
     return found
@@ -63,7 +61,10 @@ extension Repository {
       record.index = state.next
       record.previous = state.head
       let bytes: [UInt8]
-      do { bytes = try record.seal(keys: keys, nonce: SystemRandom.bytes(24)) } catch {
+      do {
+        bytes = try Envelope.seal(
+          .log, logicalName: LogicalName.log(state.next), plaintext: record.encode(), nonce: SystemRandom.bytes(24), keys: keys)
+      } catch {
         throw CairnError(.failed, "The log record cannot be written: \(error).")
       }
       guard let key = ObjectKey(.log, Records.logName(state.next)) else { throw CairnError(.failed, "The log is full.") }
@@ -75,10 +76,10 @@ extension Repository {
   /// Replaces the tags and, when given, the description of snapshots.
   ///
   /// Manifests are never rewritten: the change is a record of the log, and the newest record wins.
-  package func amend(_ changes: [(SessionID, tags: [[UInt8]], description: [UInt8]?)]) throws {
+  package func amend(_ changes: [(SessionID, tags: [[UInt8]]?, description: [UInt8]?)]) throws {
     guard !changes.isEmpty else { return }
     try appendLog { _ in
-      var record = LogRecord(time: Timestamp(SystemClock.now()))
+      var record = LogRecord(index: 0, previous: .zero, owner: .zero, time: Timestamp(SystemClock.now()))
       record.amend = changes.map { SnapshotAmendment(session: $0.0, tags: $0.tags, description: $0.description) }
         .sorted { $0.session < $1.session }
       return record

@@ -111,7 +111,7 @@ package struct ConfigCopies {
     var failure: FormatError?
     for copy in found {
       do {
-        let header = try copy.bytes.withUnsafeBytes { bytes throws(FormatError) in try Config.readHeader(bytes) }
+        let header = try Config.readHeader(copy.bytes)
         if newest.map({ header.counter > $0.counter }) ?? true { newest = header }
       } catch { failure = failure ?? error }
     }
@@ -125,7 +125,7 @@ package struct ConfigCopies {
     var failure: FormatError?
     for copy in found {
       do {
-        let config = try copy.bytes.withUnsafeBytes { bytes throws(FormatError) in try Config.open(bytes, keys: keys) }
+        let config = try Config.open(copy.bytes, keys: keys)
         if best.map({ config.counter > $0.counter }) ?? true { best = config }
       } catch {
         failure = failure ?? error

@@ -51,23 +51,23 @@ package struct LogState: Sendable {
   /// Digest of the newest record's object, zero for an empty log.
   package var head: ObjectHash = .zero
   /// Condemned by a record that has not been swept.
-  package var condemned: [UInt64: Set<String>] = [:]
+  package var condemned: [UInt64: Set<PackName>] = [:]
   /// Packs that a sweep record gave up; they may be deleted already.
-  package var swept: Set<String> = []
+  package var swept: Set<PackName> = []
   package var forgotten: Set<SessionID> = []
   package var amendments: [SessionID: SnapshotAmendment] = [:]
   /// The newest set of segments, empty before the first.
   package var segments: [String] = []
   /// Sessions announced with an epoch below this are resolved: accepted if listed, else gone.
   package var foldedBelow: UInt64 = 0
-  package var foldedAccepted: Set<SessionID> = []
+  package var foldedAccepted: [SessionID: ObjectHash] = [:]
 
   /// Packs that no writer may build on.
-  package var unusablePacks: Set<String> { condemned.values.reduce(swept) { $0.union($1) } }
+  package var unusablePacks: Set<PackName> { condemned.values.reduce(swept) { $0.union($1) } }
 
   /// Folded away without having been accepted.
   package func isFoldedOut(_ session: SessionID) -> Bool {
-    UInt64(session.epoch) < foldedBelow && !foldedAccepted.contains(session)
+    UInt64(session.epoch) < foldedBelow && foldedAccepted[session] == nil
   }
 
   package static func read(_ storage: any Storage, keys: KeySet, problems: inout [ItemProblem]) throws -> LogState {
@@ -102,20 +102,21 @@ package struct LogState: Sendable {
     if let newest = record.segments { segments = newest }
     if let fold = record.fold {
       foldedBelow = UInt64(fold.below)
-      foldedAccepted.formUnion(fold.accepted)
+      for name in fold.accepted { foldedAccepted[name.session] = name.hash }
     }
     forgotten.formUnion(record.forget)
     forgotten.subtract(record.restore)
-    for amendment in record.amend { amendments[amendment.session] = amendment }
+    for amendment in record.amend {
+      let earlier = amendments[amendment.session]
+      amendments[amendment.session] = SnapshotAmendment(
+        session: amendment.session, tags: amendment.tags ?? earlier?.tags, description: amendment.description ?? earlier?.description)
+    }
   }
 }
 
 /// Reading single small objects, with errors that name them.
 package enum Records {
-  package static func logName(_ number: UInt64) -> String {
-    let digits = String(number, radix: 16)
-    return String(repeating: "0", count: 16 - digits.count) + digits
-  }
+  package static func logName(_ number: UInt64) -> String { Hexadecimal.encode(number) }
 
   /// Reads an object whole.
   package static func bytes(_ kind: ObjectKey.Kind, _ name: String, limit: Int, _ storage: any Storage) throws -> [UInt8] {
@@ -128,12 +129,12 @@ package enum Records {
     _ kind: ObjectKey.Kind, _ name: String, _ envelope: Envelope.Kind, logicalName: String, _ storage: any Storage, _ keys: KeySet,
     expecting hash: ObjectHash? = nil, decode: ([UInt8]) throws -> R
   ) throws -> R {
-    let object = try bytes(kind, name, limit: envelope.maximumBytes, storage)
-    if let hash, object.withUnsafeBytes({ SHA256Digest.hash($0) }) != hash {
+    let object = try bytes(kind, name, limit: envelope.maximumStoredBytes, storage)
+    if let hash, SHA256Digest.hash(object) != hash {
       throw CairnError.damaged("\(kind.rawValue)/\(name)", .authenticationFailed)
     }
     do {
-      return try decode(object.withUnsafeBytes { try Envelope.open(envelope, logicalName: logicalName, $0, keys: keys) })
+      return try decode(Envelope.open(envelope, logicalName: logicalName, object, keys: keys))
     } catch let error as FormatError {
       throw CairnError.damaged("\(kind.rawValue)/\(name)", error)
     }
@@ -141,37 +142,37 @@ package enum Records {
 
   package static func commit(_ session: SessionID, _ storage: any Storage, _ keys: KeySet) throws -> CommitRecord {
     let name = session.hexadecimal
-    return try open(.commits, name, .commit, logicalName: "commits/\(name)", storage, keys) { try CommitRecord.decode($0) }
+    return try open(.commits, name, .commit, logicalName: LogicalName.commit(session), storage, keys) { try CommitRecord.decode($0) }
   }
 
   package static func session(_ session: SessionID, _ storage: any Storage, _ keys: KeySet) throws -> SessionRecord {
     let name = session.hexadecimal
-    return try open(.sessions, name, .session, logicalName: "sessions/\(name)", storage, keys) { try SessionRecord.decode($0) }
+    return try open(.sessions, name, .session, logicalName: LogicalName.session(session), storage, keys) { try SessionRecord.decode($0) }
   }
 
   package static func manifest(_ session: SessionID, _ hash: ObjectHash, _ storage: any Storage, _ keys: KeySet) throws -> Manifest {
     let name = session.hexadecimal
     return try open(
-      .snapshots, "\(name)-\(hash.hexadecimal)", .manifest, logicalName: "snapshots/\(name)", storage, keys, expecting: hash
+      .snapshots, "\(name)-\(hash.hexadecimal)", .manifest, logicalName: LogicalName.manifest(session), storage, keys, expecting: hash
     ) { try Manifest.decode($0) }
   }
 
   /// Reads a delta by its object name `<session>-<sequence>-<sha256>`.
   package static func delta(_ name: String, _ storage: any Storage, _ keys: KeySet) throws -> IndexDelta {
-    let parts = name.split(separator: "-")
-    guard parts.count == 3, let hash = ObjectHash(hex: parts[2]) else { throw CairnError(.damaged, "A register names an impossible index object.") }
+    guard let parts = DeltaName(name) else { throw CairnError(.damaged, "A register names an impossible index object.") }
     return try open(
-      .index, name, .delta, logicalName: "index/\(parts[0])-\(parts[1])", storage, keys, expecting: hash
+      .index, name, .delta, logicalName: parts.logicalName, storage, keys, expecting: parts.hash
     ) { try IndexDelta.decode($0) }
   }
 
   /// A log record and the digest of its object, which the next record carries.
   package static func log(_ number: UInt64, _ storage: any Storage, _ keys: KeySet) throws -> (LogRecord, ObjectHash) {
     let name = logName(number)
-    let object = try bytes(.log, name, limit: Envelope.Kind.log.maximumBytes, storage)
+    let object = try bytes(.log, name, limit: Envelope.Kind.log.maximumStoredBytes, storage)
     do {
-      let record = try object.withUnsafeBytes { try LogRecord.open($0, index: number, keys: keys) }
-      return (record, object.withUnsafeBytes { SHA256Digest.hash($0) })
+      let record = try LogRecord.decode(Envelope.open(.log, logicalName: LogicalName.log(number), object, keys: keys))
+      guard record.index == number else { throw FormatError.invalid("log index") }
+      return (record, SHA256Digest.hash(object))
     } catch let error as FormatError {
       throw CairnError.damaged("log/\(name)", error)
     }

@@ -14,7 +14,7 @@ extension SessionWriter {
     var ignored: [ItemProblem] = []
     var epoch = try LogState.read(storage, keys: repository.keys, problems: &ignored).next
     while true {
-      context.cancellation.isCancelled ? try context.cancellation.check() : ()
+      try context.cancellation.check()
       let session = try announce(repository, description, storage: storage, epoch: epoch)
       let state = try RepositoryState.read(storage, keys: repository.keys)
       guard state.log.next == epoch else {
@@ -37,14 +37,19 @@ extension SessionWriter {
     guard let session = SessionID(random: SystemRandom.bytes(12), epoch: UInt32(truncatingIfNeeded: epoch)) else {
       throw CairnError(.failed, "No random bytes.")
     }
-    let record = SessionRecord(
-      client: description.client, host: Array(Host.name.utf8), user: Array(Host.userName.utf8), processID: UInt32(Host.processID),
-      processStart: Host.processStartTicks(Int32(Host.processID)) ?? 0, bootID: ProcessIdentity.boot, started: Timestamp(SystemClock.now()),
-      logIndex: epoch, kind: .backup, series: description.series)
+    var record = SessionRecord(kind: .backup, client: description.client, started: Timestamp(SystemClock.now()))
+    record.host = Array(Host.name.utf8)
+    record.user = Array(Host.userName.utf8)
+    record.processID = UInt32(Host.processID)
+    record.processStart = Host.processStartTicks(Host.processID) ?? 0
+    record.bootID = ProcessIdentity.boot
+    record.logIndex = epoch
+    record.series = description.series
+    record.programVersion = programVersion
     let name = session.hexadecimal
     do {
       let bytes = try Envelope.seal(
-        .session, logicalName: "sessions/\(name)", plaintext: record.encode(), nonce: SystemRandom.bytes(24), keys: repository.keys)
+        .session, logicalName: LogicalName.session(session), plaintext: record.encode(), nonce: SystemRandom.bytes(24), keys: repository.keys)
       guard let key = ObjectKey(.sessions, name) else { throw CairnError(.failed, "Impossible session name.") }
       try storageCall("announcing the backup") {
         try bytes.withUnsafeBytes { try storage.put(key, $0) }
@@ -93,7 +98,7 @@ extension SessionWriter {
     var count = 0
     for predecessor in dead {
       var adopted: [IndexedPack] = []
-      for (key, size) in packs[predecessor] ?? [] where !unusable.contains(key.name) && !view.index.containsPack(named: key.name) {
+      for (key, size) in packs[predecessor] ?? [] where !isLeftAlone(key, unusable) {
         do {
           adopted.append(try PackFile.read(key, size: size, storage: storage, keys: repository.keys))
         } catch let error as CairnError where error.code == .damaged {
@@ -153,7 +158,7 @@ extension SessionWriter {
     let name = session.hexadecimal
     let bytes = try encoding("a commit register") {
       try Envelope.seal(
-        .commit, logicalName: "commits/\(name)", plaintext: record.encode(), nonce: SystemRandom.bytes(24), keys: repository.keys)
+        .commit, logicalName: LogicalName.commit(session), plaintext: record.encode(), nonce: SystemRandom.bytes(24), keys: repository.keys)
     }
     guard let key = ObjectKey(.commits, name) else { throw CairnError(.failed, "Impossible register name.") }
     let won = try storageCall("committing") { try bytes.withUnsafeBytes { try storage.putIfAbsent(key, $0) } }
@@ -204,9 +209,9 @@ extension SessionWriter {
       let name = session.hexadecimal
       let bytes = try encoding("the snapshot's manifest") {
         try Envelope.seal(
-          .manifest, logicalName: "snapshots/\(name)", plaintext: manifest.encode(), nonce: SystemRandom.bytes(24), keys: repository.keys)
+          .manifest, logicalName: LogicalName.manifest(session), plaintext: manifest.encode(), nonce: SystemRandom.bytes(24), keys: repository.keys)
       }
-      let hash = bytes.withUnsafeBytes { SHA256Digest.hash($0) }
+      let hash = SHA256Digest.hash(bytes)
       try put(.snapshots, "\(name)-\(hash.hexadecimal)", bytes)
       try storageCall("making the snapshot durable") { try storage.flush() }
       try context.cancellation.check()
@@ -244,10 +249,10 @@ extension SessionWriter {
 /// Telling whether the process of a session record still runs.
 enum ProcessIdentity {
   /// Names the running kernel and the process-id namespace, in which a process id means something.
-  static let boot: String = {
+  static let boot: [UInt8] = {
     let namespace = try? OpenFile.open(Array("/proc/self/ns".utf8), [.path, .directory])  // absent /proc: the boot id alone
     let id = namespace.flatMap { try? FileSystem.readLink(at: $0, name: Array("pid".utf8)) } ?? []
-    return Host.bootID + " " + String(decoding: id, as: UTF8.self)
+    return Array((Host.bootID + " ").utf8) + id
   }()
 
   /// Whether the record was written under the running kernel and process-id namespace.

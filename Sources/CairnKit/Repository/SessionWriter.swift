@@ -230,12 +230,11 @@ package final class SessionWriter: Sendable {
   }
 
   private func put(_ delta: IndexDelta) throws -> String {
-    let logical = "\(delta.session.hexadecimal)-\(Self.hex8(delta.sequence))"
     let bytes = try encoding("an index delta") {
       try Envelope.seal(
-        .delta, logicalName: "index/\(logical)", plaintext: delta.encode(), nonce: SystemRandom.bytes(24), keys: repository.keys)
+        .delta, logicalName: LogicalName.delta(delta.session, delta.sequence), plaintext: delta.encode(), nonce: SystemRandom.bytes(24), keys: repository.keys)
     }
-    let name = "\(logical)-\(bytes.withUnsafeBytes { SHA256Digest.hash($0) }.hexadecimal)"
+    let name = DeltaName(session: delta.session, sequence: delta.sequence, hash: SHA256Digest.hash(bytes)).name
     try put(.index, name, bytes)
     return name
   }
@@ -247,11 +246,6 @@ package final class SessionWriter: Sendable {
 
   func encoding<R>(_ what: String, _ body: () throws -> R) throws -> R {
     do { return try body() } catch let error as FormatError { throw CairnError(.failed, "Cannot write \(what): \(error).") }
-  }
-
-  static func hex8(_ number: UInt32) -> String {
-    let digits = String(number, radix: 16)
-    return String(repeating: "0", count: 8 - digits.count) + digits
   }
 
   // MARK: - Failure

@@ -1,0 +1,61 @@
+package import CairnFormat
+import CairnStorage
+import CairnSystem
+
+/// The repository at one moment: its snapshots and where every blob lies. Immutable; safe from any thread.
+package final class RepositoryView: Sendable {
+  package let repository: Repository
+  package let state: RepositoryState
+  /// Oldest first.
+  package let snapshots: [Snapshot]
+  /// Objects that could not be read while the view was made.
+  package let problems: [ItemProblem]
+  package let index: BlobIndex
+  package let blobs: BlobReader
+  package let trees: TreeReader
+
+  init(repository: Repository, state: RepositoryState, list: SnapshotList, index: BlobIndex, problems: [ItemProblem]) {
+    self.repository = repository
+    self.state = state
+    self.snapshots = list.snapshots
+    self.problems = list.problems + problems
+    self.index = index
+    // An eighth of the budget holds opened frames of trees and groups; 16 MiB is enough to walk a tree in order.
+    let cacheBytes = max(16 << 20, min(repository.options.memoryBytes / 8, 64 << 20))
+    blobs = BlobReader(storage: repository.storage, keys: repository.keys, index: index, cacheBytes: cacheBytes)
+    trees = TreeReader(blobs: blobs)
+  }
+}
+
+extension Repository {
+  /// Reads the registers, the log, the manifests and the index.
+  ///
+  /// Index objects that are damaged do not stop it: the directories of packs that no readable delta names take their place,
+  /// and the damage becomes a problem of the view.
+  package func loadView() throws -> RepositoryView {
+    try loadView(RepositoryState.read(storage, keys: keys), forWriting: false)
+  }
+
+  /// - Parameter forWriting: leave out packs that are condemned and whatever stands on a register that cannot be read, because
+  ///   a writer must not build on what may be deleted.
+  package func loadView(_ state: RepositoryState, forWriting: Bool) throws -> RepositoryView {
+    var deltas: [String] = []
+    for (session, register) in state.registers where state.isAccepted(session) { deltas += register.deltas }
+    if !forWriting, !state.unreadableRegisters.isEmpty { deltas += try deltaObjects(of: Set(state.unreadableRegisters)) }
+    let unusable = forWriting ? state.log.unusablePacks : state.log.swept
+    var problems: [ItemProblem] = []
+    let index = try BlobIndex.load(repository: self, deltas: deltas, unusable: unusable, salvage: !forWriting, problems: &problems)
+    return RepositoryView(repository: self, state: state, list: try snapshots(state), index: index, problems: problems)
+  }
+
+  /// Index objects that lie in the storage for the given sessions.
+  private func deltaObjects(of sessions: Set<SessionID>) throws -> [String] {
+    var found: [String] = []
+    try storageCall("listing the index") {
+      try storage.list(.index) { key, _ in
+        if let name = DeltaName(key.name), sessions.contains(name.session) { found.append(key.name) }
+      }
+    }
+    return found
+  }
+}
