@@ -1,0 +1,100 @@
+package import CairnFormat
+import CairnStorage
+import CairnSystem
+
+/// Where every blob of a view lies: a few sorted images, mapped from the cache directory or held in memory.
+///
+/// The heap holds nothing that grows with the repository but the list of packs, unless there is no cache directory.
+/// Immutable; safe from any thread.
+package final class BlobIndex: Sendable {
+  /// Largest first; look-ups go through all of them, which `IndexCache` keeps few.
+  let runs: [IndexRun]
+  /// Ordinal of each run's first entry.
+  private let bases: [Int]
+  /// Packs that a look-up must not find.
+  private let unusable: Set<PackName>
+  /// Entries in all runs; ordinals are below this.
+  package let count: Int
+
+  init(runs: [IndexRun], unusable: Set<PackName>) {
+    self.runs = runs
+    self.unusable = unusable
+    var bases: [Int] = []
+    var next = 0
+    for run in runs {
+      bases.append(next)
+      next += run.image.entryCount
+    }
+    self.bases = bases
+    count = next
+  }
+
+  /// An index of nothing.
+  package static let empty = BlobIndex(runs: [], unusable: [])
+
+  /// The first place of a blob; nil when the repository does not have it.
+  package func locate(_ key: BlobKey) throws -> BlobLocation? {
+    var found: BlobLocation?
+    try forEachLocation(key) {
+      found = $0
+      return false
+    }
+    return found
+  }
+
+  /// Every place of a blob, and of others that share its key.
+  package func locations(_ key: BlobKey) throws -> [BlobLocation] {
+    var found: [BlobLocation] = []
+    try forEachLocation(key) {
+      found.append($0)
+      return true
+    }
+    return found
+  }
+
+  package func contains(_ key: BlobKey) throws -> Bool {
+    if unusable.isEmpty {
+      for run in runs where try run.contains(key) { return true }
+      return false
+    }
+    return try locate(key) != nil
+  }
+
+  /// Calls `body` for each place until it returns false. The ordinal is that of the first entry with this key.
+  private func forEachLocation(_ key: BlobKey, _ body: (BlobLocation) throws -> Bool) throws {
+    var ordinal: Int?
+    for (number, run) in runs.enumerated() {
+      let goesOn = try run.forEachEntry(key) { position, entry in
+        ordinal = ordinal ?? bases[number] + position
+        let location = try run.location(entry, ordinal: ordinal ?? 0)
+        if !unusable.isEmpty, unusable.contains(PackName(hash: location.frame.pack.hash, owner: location.frame.pack.owner)) { return true }
+        return try body(location)
+      }
+      if !goesOn { return }
+    }
+  }
+
+  /// Every pack that is named by a delta of the view and may be used, once each.
+  package func forEachPack(_ body: (PackIdentity) throws -> Void) throws {
+    var seen = Set<PackIdentity>()
+    for run in runs {
+      for number in 0..<run.image.packCount {
+        let pack = try run.pack(number)
+        guard !unusable.contains(PackName(hash: pack.hash, owner: pack.owner)), seen.insert(pack).inserted else { continue }
+        try body(pack)
+      }
+    }
+  }
+
+  /// Whether a delta of the view names the pack object.
+  package func containsPack(named name: String) -> Bool {
+    guard let wanted = PackName(name) else { return false }
+    for run in runs {
+      for number in 0..<run.image.packCount {
+        // An image that cannot be read names nothing; look-ups will say what is wrong with it.
+        if let pack = try? run.pack(number), pack.hash == wanted.hash, pack.owner == wanted.owner { return true }
+      }
+    }
+    return false
+  }
+}
