@@ -12,13 +12,13 @@ package final class BlobIndex: Sendable {
   /// Ordinal of each run's first entry.
   private let bases: [Int]
   /// Packs that a look-up must not find.
-  private let unusable: Set<PackName>
+  let unusableNames: Set<PackName>
   /// Entries in all runs; ordinals are below this.
   package let count: Int
 
   init(runs: [IndexRun], unusable: Set<PackName>) {
     self.runs = runs
-    self.unusable = unusable
+    unusableNames = unusable
     var bases: [Int] = []
     var next = 0
     for run in runs {
@@ -53,7 +53,7 @@ package final class BlobIndex: Sendable {
   }
 
   package func contains(_ key: BlobKey) throws -> Bool {
-    if unusable.isEmpty {
+    if unusableNames.isEmpty {
       for run in runs where try run.contains(key) { return true }
       return false
     }
@@ -67,7 +67,7 @@ package final class BlobIndex: Sendable {
       let goesOn = try run.forEachEntry(key) { position, entry in
         ordinal = ordinal ?? bases[number] + position
         let location = try run.location(entry, ordinal: ordinal ?? 0)
-        if !unusable.isEmpty, unusable.contains(PackName(hash: location.frame.pack.hash, owner: location.frame.pack.owner)) { return true }
+        if !unusableNames.isEmpty, unusableNames.contains(PackName(hash: location.frame.pack.hash, owner: location.frame.pack.owner)) { return true }
         return try body(location)
       }
       if !goesOn { return }
@@ -80,7 +80,7 @@ package final class BlobIndex: Sendable {
     for run in runs {
       for number in 0..<run.image.packCount {
         let pack = try run.pack(number)
-        guard !unusable.contains(PackName(hash: pack.hash, owner: pack.owner)), seen.insert(pack).inserted else { continue }
+        guard !unusableNames.contains(PackName(hash: pack.hash, owner: pack.owner)), seen.insert(pack).inserted else { continue }
         try body(pack)
       }
     }

@@ -1,0 +1,81 @@
+import CairnFormat
+import CairnStorage
+import CairnSystem
+
+/// One sorted image of blob places, mapped from a file or held in memory.
+final class IndexRun: Sendable {
+  /// What keeps the image's bytes alive.
+  enum Memory: Sendable {
+    case mapped(MappedFile)
+    case heap(HeapBytes)
+
+    var bytes: UnsafeRawBufferPointer {
+      switch self {
+      case .mapped(let file): file.bytes
+      case .heap(let heap): heap.bytes
+      }
+    }
+  }
+
+  /// Bytes outside of Swift arrays, so that a pointer to them stays good.
+  final class HeapBytes: @unchecked Sendable {
+    // Written once before it is shared.
+    let bytes: UnsafeRawBufferPointer
+    init(_ array: [UInt8]) {
+      let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: array.count, alignment: 64)
+      copy.copyBytes(from: array)
+      bytes = UnsafeRawBufferPointer(copy)
+    }
+    deinit { bytes.deallocate() }
+  }
+
+  let image: SegmentImageReader
+  let covers: [ObjectHash]
+  /// The file's name in the cache directory; nil for memory.
+  let fileName: [UInt8]?
+  private let memory: Memory
+
+  init(_ memory: Memory, fileName: [UInt8]?, repository: Repository) throws(FormatError) {
+    self.memory = memory
+    self.fileName = fileName
+    image = try SegmentImageReader(memory.bytes, repository: repository.id, key: IndexCache.key(repository))
+    covers = try image.covers()
+  }
+
+  func contains(_ key: BlobKey) throws -> Bool { try guarded { () throws(FormatError) in try image.find(key) } != nil }
+
+  /// Calls `body` for each entry with this key until it returns false; says whether to go on with the next run.
+  func forEachEntry(_ key: BlobKey, _ body: (Int, SegmentEntry) throws -> Bool) throws -> Bool {
+    guard var position = try guarded({ () throws(FormatError) in try image.find(key) }) else { return true }
+    while position < image.entryCount {
+      let entry = try guarded { () throws(FormatError) in try image.entry(position) }
+      guard entry.key == key else { return true }
+      if try !body(position, entry) { return false }
+      position += 1
+    }
+    return true
+  }
+
+  func location(_ entry: SegmentEntry, ordinal: Int) throws -> BlobLocation {
+    let frame = try guarded { () throws(FormatError) in try image.frame(Int(entry.frame)) }
+    return BlobLocation(
+      frame: FrameLocation(
+        pack: try pack(Int(frame.pack)), offset: frame.offset, encodedLength: frame.encodedLength, rawLength: frame.rawLength,
+        codec: frame.codec, keyRef: frame.keyRef),
+      memberOffset: Int(entry.memberOffset), length: Int(entry.length), type: entry.type, ordinal: ordinal)
+  }
+
+  func pack(_ number: Int) throws -> PackIdentity {
+    let pack = try guarded { () throws(FormatError) in try image.pack(number) }
+    return PackIdentity(hash: pack.hash, owner: pack.owner, packClass: pack.packClass, size: pack.size)
+  }
+
+  /// A page that turns bad after the image was opened: the cache is at fault, never the repository.
+  private func guarded<R>(_ body: () throws(FormatError) -> R) throws -> R {
+    do { return try body() } catch {
+      throw CairnError(
+        .failed, "The index cache is damaged (\(error)).",
+        guidance: "Run the command again with --no-cache, or remove the cache directory: it holds nothing that cannot be made again.")
+    }
+  }
+}
