@@ -1,6 +1,5 @@
 package import CairnFormat
 package import CairnStorage
-package import CairnSystem
 
 /// What went wrong, in words a person can act on.
 ///
@@ -69,10 +68,10 @@ extension CairnError {
     switch error {
     case .notFound(let key):
       self.init(
-        .damaged, "\(key.relativePath) is missing from the repository (while \(during)).",
+        .damaged, "\(key.path) is missing from the repository (while \(during)).",
         guidance: "Run 'cairn check' to see which snapshots need it.")
     case .alreadyExists(let key):
-      self.init(.conflict, "\(key.relativePath) already exists in the repository (while \(during)).")
+      self.init(.conflict, "\(key.path) already exists in the repository (while \(during)).")
     case .noSpace(let sentence):
       self.init(
         .noSpace, "\(sentence) (while \(during)).", guidance: "Free some space and run the same command again; nothing stored so far is lost.")
@@ -82,7 +81,7 @@ extension CairnError {
       self.init(.noRepository, sentence, guidance: "Create a repository with 'cairn init', or check the --repo option.")
     case .truncated(let key):
       self.init(
-        .damaged, "\(key.relativePath) is shorter than it must be (while \(during)).",
+        .damaged, "\(key.path) is shorter than it must be (while \(during)).",
         guidance: "Run 'cairn check --read-data' to see what is touched.")
     }
   }

@@ -1,4 +1,3 @@
-package import CairnFormat
 public import CairnSystem
 import Synchronization
 

@@ -10,7 +10,7 @@ enum Sodium {
 /// overwritten when the last reference goes.
 ///
 /// Secrets never lie in `Array`, `String` or `Data`, which copy freely and are not wiped.
-package final class SecretBytes: @unchecked Sendable {
+public final class SecretBytes: @unchecked Sendable {
   private let base: UnsafeMutableRawPointer
   package let count: Int
 
@@ -33,7 +33,7 @@ package final class SecretBytes: @unchecked Sendable {
   package convenience init(count: Int) { self.init(count: count) { _ in } }
 
   /// A copy of `bytes`; wiping the source stays the caller's task.
-  package convenience init(copying bytes: UnsafeRawBufferPointer) {
+  public convenience init(copying bytes: UnsafeRawBufferPointer) {
     self.init(count: bytes.count) { $0.copyMemory(from: bytes) }
   }
 

@@ -1,4 +1,4 @@
-import CairnFormat
+package import CairnFormat
 import CairnStorage
 import CairnSystem
 
@@ -78,7 +78,7 @@ extension BlobIndex {
       do {
         builder.add([try PackFile.read(key, size: size, storage: repository.storage, keys: repository.keys)], digest: nil)
       } catch let error as CairnError where error.code == .damaged {
-        problems.append(ItemProblem(path: Array(key.relativePath.utf8), during: "reading its directory", message: error.message))
+        problems.append(ItemProblem(path: Array(key.path.utf8), during: "reading its directory", message: error.message))
       }
     }
     guard !builder.isEmpty else { return nil }

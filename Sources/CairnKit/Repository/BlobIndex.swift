@@ -1,6 +1,4 @@
 package import CairnFormat
-import CairnStorage
-import CairnSystem
 
 /// Where every blob of a view lies: a few sorted images, mapped from the cache directory or held in memory.
 ///
@@ -87,8 +85,7 @@ package final class BlobIndex: Sendable {
   }
 
   /// Whether a delta of the view names the pack object.
-  package func containsPack(named name: String) -> Bool {
-    guard let wanted = PackName(name) else { return false }
+  package func containsPack(_ wanted: PackName) -> Bool {
     for run in runs {
       for number in 0..<run.image.packCount {
         // An image that cannot be read names nothing; look-ups will say what is wrong with it.

@@ -22,7 +22,7 @@ package struct PackIdentity: Hashable, Sendable {
 
   /// - Throws: `CairnError` never in practice: the name is made of hexadecimal digits.
   package func key() throws -> ObjectKey {
-    guard let key = ObjectKey(.packs, name) else { throw CairnError(.failed, "Impossible pack name \(name).") }
+    guard let key = ObjectKey(kind: .packs, name: name) else { throw CairnError(.failed, "Impossible pack name \(name).") }
     return key
   }
 
@@ -38,15 +38,15 @@ package struct FrameLocation: Hashable, Sendable {
   package let encodedLength: UInt32
   package let rawLength: UInt32
   package let codec: UInt8
-  package let keyRef: UInt8
+  package let keyReference: UInt8
 
-  package init(pack: PackIdentity, offset: UInt32, encodedLength: UInt32, rawLength: UInt32, codec: UInt8, keyRef: UInt8) {
+  package init(pack: PackIdentity, offset: UInt32, encodedLength: UInt32, rawLength: UInt32, codec: UInt8, keyReference: UInt8) {
     self.pack = pack
     self.offset = offset
     self.encodedLength = encodedLength
     self.rawLength = rawLength
     self.codec = codec
-    self.keyRef = keyRef
+    self.keyReference = keyReference
   }
 
   package static func == (a: Self, b: Self) -> Bool { a.pack == b.pack && a.offset == b.offset }

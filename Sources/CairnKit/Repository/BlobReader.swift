@@ -49,7 +49,7 @@ package final class BlobReader: Sendable {
       do {
         let type = location.type
         if let result = try withMember(location, { bytes in keys.blobID(type, bytes) == id ? try body(bytes, type) : nil }) { return result }
-        failures.append("\(location.frame.pack.key().relativePath) holds another blob in its place")
+        failures.append("\(try location.frame.pack.key().path) holds another blob in its place")
       } catch let error as CairnError where error.code == .damaged {
         failures.append(error.message)
       }
@@ -67,7 +67,7 @@ package final class BlobReader: Sendable {
   private func withMember<R>(_ location: BlobLocation, _ body: (UnsafeRawBufferPointer) throws -> R?) throws -> R? {
     try withRawFrame(location.frame, cached: true) { raw in
       guard location.memberOffset >= 0, location.memberOffset + location.length <= raw.count else {
-        throw CairnError.damaged(location.frame.pack.key().relativePath, .invalid("a blob reaches beyond its frame"))
+        throw CairnError.damaged(try location.frame.pack.key().path, .invalid("a blob reaches beyond its frame"))
       }
       return try body(UnsafeRawBufferPointer(rebasing: raw[location.memberOffset..<(location.memberOffset + location.length)]))
     }
@@ -87,12 +87,12 @@ package final class BlobReader: Sendable {
     let key = try location.pack.key()
     let length = Int(location.encodedLength)
     guard length <= Limits.frameEncodedBytes, Int(location.rawLength) <= Limits.frameRawBytes else {
-      throw CairnError.damaged(key.relativePath, .limitExceeded("frame length"))
+      throw CairnError.damaged(key.path, .limitExceeded("frame length"))
     }
     let box = idle.withLock { $0.popLast() } ?? CompressorBox()
     defer { idle.withLock { $0.append(box) } }
     return try withUnsafeTemporaryAllocation(byteCount: length, alignment: 16) { encoded in
-      let got = try storageCall("reading \(key.relativePath)") { try storage.read(key, at: UInt64(location.offset), into: encoded) }
+      let got = try storageCall("reading \(key.path)") { try storage.read(key, at: UInt64(location.offset), into: encoded) }
       guard got == length else { throw CairnError(.truncated(key), during: "reading a frame") }
       return try [UInt8](unsafeUninitializedCapacity: Int(location.rawLength)) { raw, count in
         try openFrame(location, encoded: UnsafeRawBufferPointer(encoded), into: UnsafeMutableRawBufferPointer(raw), compressor: box.compressor)
@@ -112,10 +112,10 @@ package final class BlobReader: Sendable {
   ) throws {
     do {
       try FrameCodec.open(
-        keys: keys, packClass: location.pack.packClass, codec: location.codec, keyRef: location.keyRef, encoded: encoded, into: raw,
+        keys: keys, packClass: location.pack.packClass, codec: location.codec, keyReference: location.keyReference, encoded: encoded, into: raw,
         compressor: compressor)
     } catch let error as FormatError {
-      throw CairnError.damaged("the frame at \(location.offset) of \(try location.pack.key().relativePath)", error)
+      throw CairnError.damaged("the frame at \(location.offset) of \(try location.pack.key().path)", error)
     }
   }
 }
@@ -123,10 +123,10 @@ package final class BlobReader: Sendable {
 /// Opening a sealed frame: authenticate and decrypt, then decompress into exactly the length that was authenticated.
 package enum FrameCodec {
   package static func open(
-    keys: KeySet, packClass: PackClass, codec: UInt8, keyRef: UInt8, encoded: UnsafeRawBufferPointer,
+    keys: KeySet, packClass: PackClass, codec: UInt8, keyReference: UInt8, encoded: UnsafeRawBufferPointer,
     into raw: UnsafeMutableRawBufferPointer, compressor: Compressor
   ) throws {
-    guard keyRef == 0 else { throw FormatError.unsupportedFeature }
+    guard keyReference == 0 else { throw FormatError.unsupportedFeature }
     guard encoded.count > Limits.frameOverhead else { throw FormatError.truncated }
     let plainLength = encoded.count - Limits.frameOverhead
     if codec == 0 {
@@ -134,7 +134,7 @@ package enum FrameCodec {
       _ = try keys.openFrame(packClass: packClass, codec: codec, rawLength: UInt32(raw.count), encoded, into: raw)
       return
     }
-    try compressor.withScratch(plainLength) { scratch in
+    try withUnsafeTemporaryAllocation(byteCount: plainLength, alignment: 16) { scratch in
       _ = try keys.openFrame(packClass: packClass, codec: codec, rawLength: UInt32(raw.count), encoded, into: scratch)
       try compressor.decompress(codec: codec, UnsafeRawBufferPointer(scratch), into: raw)
     }

@@ -1,5 +1,6 @@
 package import CairnFormat
 import CairnSystem
+import Glibc
 
 /// One thread's way of storing blobs: hashes, de-duplicates, groups the small ones and seals. Not Sendable.
 ///
@@ -91,12 +92,12 @@ package final class BlobWorker {
     do {
       let (codec, plain) = try compress(raw, packClass)
       let nonce = SystemRandom.bytes(24)
-      let length = try nonce.withUnsafeBytes { nonce in
-        try keys.sealFrame(
-          packClass: packClass, codec: codec, rawLength: UInt32(raw.count), plaintext: plain, nonce: nonce, into: buffer.bytes)
+      let length = nonce.withUnsafeBytes { nonce in
+        keys.sealFrame(
+          packClass: packClass, codec: codec, rawLength: UInt32(raw.count), plain, nonce: nonce, into: buffer.bytes)
       }
       let entry = FrameEntry(
-        encodedLength: UInt32(length), rawLength: UInt32(raw.count), codec: codec, keyRef: 0, members: members)
+        encodedLength: UInt32(length), rawLength: UInt32(raw.count), codec: codec, keyReference: 0, members: members)
       let frame = SealedFrame(buffer: buffer, length: length, packClass: packClass, entry: entry)
       if session.options.readBack { try verify(frame, raw) }
       try session.enqueue(frame)
@@ -117,14 +118,14 @@ package final class BlobWorker {
     let target = UnsafeMutableRawBufferPointer(rebasing: opened[..<raw.count])
     do {
       try FrameCodec.open(
-        keys: session.repository.keys, packClass: frame.packClass, codec: frame.entry.codec, keyRef: 0, encoded: frame.bytes, into: target,
+        keys: session.repository.keys, packClass: frame.packClass, codec: frame.entry.codec, keyReference: 0, encoded: frame.bytes, into: target,
         compressor: compressor)
     } catch {
       throw CairnError(
         .failed, "A frame that was just sealed does not open again (\(error)): the memory or processor of this machine is faulty.",
         guidance: "Test the machine's memory. Nothing of this frame was stored.")
     }
-    guard target.elementsEqualMemory(raw) else {
+    guard let written = raw.baseAddress, let read = target.baseAddress, memcmp(read, written, raw.count) == 0 else {
       throw CairnError(
         .failed, "A frame that was just sealed opens to other bytes: the memory or processor of this machine is faulty.",
         guidance: "Test the machine's memory. Nothing of this frame was stored.")

@@ -1,4 +1,4 @@
-package import CairnFormat
+public import CairnFormat
 
 /// What opens a key slot.
 public enum Credential: Sendable {

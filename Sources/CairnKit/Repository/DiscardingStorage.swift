@@ -18,7 +18,8 @@ final class DiscardingStorage: Storage {
   func list(_ kind: ObjectKey.Kind, _ body: (ObjectKey, UInt64) throws -> Void) throws { try base.list(kind, body) }
   func delete(_ key: ObjectKey) throws(StorageError) {}
   func flush() throws(StorageError) {}
-  func copies(of kind: ObjectKey.Kind) -> Int { base.copies(of: kind) }
+  func foreign(_ kind: ObjectKey.Kind) throws(StorageError) -> [String] { try base.foreign(kind) }
+  func copies(of key: ObjectKey) -> Int { base.copies(of: key) }
 
   private final class Sink: ObjectWriter {
     func append(_ bytes: UnsafeRawBufferPointer) throws(StorageError) {}

@@ -1,6 +1,7 @@
 import CairnFormat
 import CairnStorage
 import CairnSystem
+import SystemPackage
 
 /// The images of the index that are kept between runs, one folder a repository.
 ///

@@ -61,7 +61,7 @@ final class IndexRun: Sendable {
     return BlobLocation(
       frame: FrameLocation(
         pack: try pack(Int(frame.pack)), offset: frame.offset, encodedLength: frame.encodedLength, rawLength: frame.rawLength,
-        codec: frame.codec, keyRef: frame.keyRef),
+        codec: frame.codec, keyReference: frame.keyRef),
       memberOffset: Int(entry.memberOffset), length: Int(entry.length), type: entry.type, ordinal: ordinal)
   }
 

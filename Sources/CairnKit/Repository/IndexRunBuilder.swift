@@ -23,7 +23,7 @@ struct IndexRunBuilder {
         frames.append(
           SegmentFrame(
             pack: number, offset: offset, encodedLength: frame.encodedLength, rawLength: frame.rawLength, codec: frame.codec,
-            keyRef: frame.keyRef))
+            keyRef: frame.keyReference))
         var memberOffset: UInt32 = 0
         for member in frame.members {
           entries.append(

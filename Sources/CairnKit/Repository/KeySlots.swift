@@ -22,7 +22,8 @@ package enum KeySlots {
 
   /// The names under which a slot is kept.
   package static func copyNames(_ name: String, _ storage: any Storage) -> [String] {
-    (0..<max(1, storage.copies(of: .keys))).map { $0 == 0 ? name : "\(name).\($0)" }
+    let copies = ObjectKey(kind: .keys, name: name).map { storage.copies(of: $0) } ?? 1
+    return (0..<max(1, copies)).map { $0 == 0 ? name : "\(name).\($0)" }
   }
 
   /// Reads every slot, at most `Limits.keySlots` of them.
@@ -37,7 +38,7 @@ package enum KeySlots {
     return names.sorted().prefix(Limits.keySlots).map { name in
       var stored = Stored(name: name)
       for copy in copyNames(name, storage) {
-        guard let key = ObjectKey(.keys, copy) else { continue }
+        guard let key = ObjectKey(kind: .keys, name: copy) else { continue }
         // A copy that cannot be read is as good as a damaged one: the others decide.
         let bytes = try? storage.readAll(key, limit: Limits.keySlotBytes)
         if let bytes, SHA256Digest.hash(bytes).hexadecimal == name {
@@ -98,7 +99,7 @@ package enum KeySlots {
     let name = SHA256Digest.hash(bytes).hexadecimal
     try storageCall("writing a key slot") {
       for copy in copyNames(name, storage) {
-        guard let key = ObjectKey(.keys, copy) else { continue }
+        guard let key = ObjectKey(kind: .keys, name: copy) else { continue }
         try bytes.withUnsafeBytes { try storage.put(key, $0) }
       }
       try storage.flush()

@@ -1,6 +1,6 @@
-package import CairnFormat
-package import CairnStorage
-package import CairnSystem
+import CairnFormat
+import CairnStorage
+import CairnSystem
 import Synchronization
 
 /// A sealed frame on its way into a pack. Owns a pooled buffer.
@@ -26,7 +26,7 @@ final class PackSlot: Sendable {
   private struct Open {
     var writer: any ObjectWriter
     var digest: SHA256Digest.Incremental
-    var header: [UInt8]
+    var header: PackHeader
     var owner: SessionID
     var written: Int
     var frames: [FrameEntry] = []
@@ -99,10 +99,10 @@ final class PackSlot: Sendable {
   }
 
   private func begin(_ owner: SessionID) throws -> OpenBox {
-    let header = PackHeader(packClass: packClass, owner: owner, salt: SystemRandom.bytes(32)).encode()
+    let header = PackHeader(packClass: packClass, session: owner, salt: SystemRandom.bytes(PackHeader.saltLength))
     let writer = try storageCall("starting a pack") { try storage.beginObject(kind: .packs) }
     var open = Open(writer: writer, digest: SHA256Digest.Incremental(), header: header, owner: owner, written: 0)
-    try put(header, &open)
+    try put(header.encode(), &open)
     return OpenBox(open)
   }
 
@@ -114,22 +114,31 @@ final class PackSlot: Sendable {
     open.written += bytes.count
   }
 
+  /// Padding up to a size class, the sealed directory, the trailer.
+  private func putEnding(_ open: inout Open) throws {
+    do {
+      let directory = try PackDirectory.encode(open.frames, packClass: packClass)
+      let length = directory.count + PackDirectory.overhead
+      let padding = PackLayout.paddingLength(currentLength: open.written, directoryLength: length)
+      let offset = UInt64(open.written + padding)
+      try put(SystemRandom.bytes(padding), &open)
+      try put(PackDirectory.seal(directory, header: open.header, offset: offset, nonce: SystemRandom.bytes(24), keys: keys), &open)
+      let end = offset + UInt64(length)
+      try put(PackTrailer(directoryOffset: offset, directoryLength: UInt32(length), parityOffset: end).encode(), &open)
+    } catch let error as FormatError {
+      throw CairnError(.failed, "A pack's directory cannot be written: \(error).")
+    }
+  }
+
   /// Pads, seals the directory, makes the object durable and returns what the index has to know of it.
   private func close(_ box: OpenBox) throws -> IndexedPack {
-    let framesEnd = box.open.written
-    let ending: [UInt8]
-    do {
-      ending = try PackLayout.ending(
-        header: box.open.header, framesEnd: framesEnd, frames: box.open.frames, keys: keys, nonce: SystemRandom.bytes(24)
-      ) { SystemRandom.bytes($0) }
-    } catch { throw CairnError(.failed, "A pack's directory cannot be written: \(error).") }
-    try put(ending, &box.open)
+    try putEnding(&box.open)
     let pack = IndexedPack(
       hash: box.open.digest.finish(), owner: box.open.owner, size: UInt64(box.open.written), packClass: packClass,
-      headerLength: UInt32(box.open.header.count), frames: box.open.frames)
+      headerLength: UInt32(box.open.header.encodedLength), frames: box.open.frames)
     let identity = PackIdentity(hash: pack.hash, owner: pack.owner, packClass: packClass, size: pack.size)
     let key = try identity.key()
-    try storageCall("storing \(key.relativePath)") { try box.open.writer.finish(as: key) }
+    try storageCall("storing \(key.path)") { try box.open.writer.finish(as: key) }
     return pack
   }
 }

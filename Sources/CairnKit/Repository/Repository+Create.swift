@@ -1,6 +1,6 @@
 package import CairnFormat
 package import CairnStorage
-import CairnSystem
+package import CairnSystem
 
 extension Repository {
   /// Makes a new repository in an empty place, or finishes a creation that was interrupted before it had a config.
@@ -40,8 +40,8 @@ extension Repository {
     do {
       let bytes = try config.seal(keys, nonce: SystemRandom.bytes(24))
       try storageCall("writing the config") {
-        for (number, name) in ConfigCopies.names.prefix(max(1, storage.copies(of: .config))).enumerated() {
-          guard let key = ObjectKey(.config, name) else { continue }
+        for (number, name) in ConfigCopies.names.prefix(max(1, storage.copies(of: ObjectKey.config))).enumerated() {
+          guard let key = ObjectKey(kind: .config, name: name) else { continue }
           if number == 0 {
             guard try bytes.withUnsafeBytes({ try storage.putIfAbsent(key, $0) }) else {
               throw CairnError(.exists, "There is a repository at \(storage.location) already.")

@@ -69,7 +69,7 @@ extension Repository {
   private func delete(_ name: String) throws {
     try storageCall("removing key \(name.prefix(8))") {
       for copy in KeySlots.copyNames(name, storage) {
-        guard let key = ObjectKey(.keys, copy) else { continue }
+        guard let key = ObjectKey(kind: .keys, name: copy) else { continue }
         do { try storage.delete(key) } catch StorageError.notFound { continue }
       }
       try storage.flush()

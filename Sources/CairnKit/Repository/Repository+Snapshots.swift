@@ -1,4 +1,4 @@
-import CairnFormat
+package import CairnFormat
 import CairnStorage
 import CairnSystem
 
@@ -67,7 +67,7 @@ extension Repository {
       } catch {
         throw CairnError(.failed, "The log record cannot be written: \(error).")
       }
-      guard let key = ObjectKey(.log, Records.logName(state.next)) else { throw CairnError(.failed, "The log is full.") }
+      guard let key = ObjectKey(kind: .log, name: Records.logName(state.next)) else { throw CairnError(.failed, "The log is full.") }
       if try storageCall("appending to the maintenance log", { try bytes.withUnsafeBytes { try storage.putIfAbsent(key, $0) } }) { return }
     }
     throw CairnError(.conflict, "Other programs keep writing to the maintenance log.", guidance: "Run the command again.")

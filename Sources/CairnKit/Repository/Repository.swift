@@ -84,13 +84,13 @@ package struct ConfigCopies {
   /// - Throws: `CairnError(.noRepository)` when there is none at all.
   package static func read(_ storage: any Storage) throws -> ConfigCopies {
     var copies = ConfigCopies()
-    for name in names.prefix(max(1, storage.copies(of: .config))) {
-      guard let key = ObjectKey(.config, name) else { continue }
+    for name in names.prefix(max(1, storage.copies(of: ObjectKey.config))) {
+      guard let key = ObjectKey(kind: .config, name: name) else { continue }
       do {
         copies.found.append((name, try storage.readAll(key, limit: Limits.configBytes)))
       } catch StorageError.notFound {
         copies.unreadable.append((name, "it is missing"))
-      } catch let error as StorageError {
+      } catch {
         let failure = CairnError(error, during: "opening the repository")
         if failure.code == .noRepository { throw failure }
         copies.unreadable.append((name, failure.message))

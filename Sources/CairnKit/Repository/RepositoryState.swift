@@ -1,6 +1,5 @@
 package import CairnFormat
 package import CairnStorage
-package import CairnSystem
 
 /// What the registers and the maintenance log say: which sessions are decided and how, which packs are condemned or gone,
 /// which snapshots are forgotten or amended. Holds about a hundred bytes a session and nothing of the index.
@@ -120,7 +119,7 @@ package enum Records {
 
   /// Reads an object whole.
   package static func bytes(_ kind: ObjectKey.Kind, _ name: String, limit: Int, _ storage: any Storage) throws -> [UInt8] {
-    guard let key = ObjectKey(kind, name) else { throw CairnError(.damaged, "A record names an impossible object.") }
+    guard let key = ObjectKey(kind: kind, name: name) else { throw CairnError(.damaged, "A record names an impossible object.") }
     return try storageCall("reading \(kind.rawValue)/\(name)") { try storage.readAll(key, limit: limit) }
   }
 

@@ -1,4 +1,4 @@
-package import CairnFormat
+import CairnFormat
 import CairnStorage
 import CairnSystem
 

@@ -1,6 +1,7 @@
-import CairnFormat
+package import CairnFormat
 import CairnStorage
 import CairnSystem
+import Synchronization
 
 /// Announcing, handing over and committing (FORMAT.md, "Sessions and commit registers").
 extension SessionWriter {
@@ -34,9 +35,7 @@ extension SessionWriter {
   private static func announce(
     _ repository: Repository, _ description: SessionDescription, storage: any Storage, epoch: UInt64
   ) throws -> SessionID {
-    guard let session = SessionID(random: SystemRandom.bytes(12), epoch: UInt32(truncatingIfNeeded: epoch)) else {
-      throw CairnError(.failed, "No random bytes.")
-    }
+    let session = SessionID(random: SystemRandom.bytes(12), epoch: UInt32(truncatingIfNeeded: epoch))
     var record = SessionRecord(kind: .backup, client: description.client, started: Timestamp(SystemClock.now()))
     record.host = Array(Host.name.utf8)
     record.user = Array(Host.userName.utf8)
@@ -50,7 +49,7 @@ extension SessionWriter {
     do {
       let bytes = try Envelope.seal(
         .session, logicalName: LogicalName.session(session), plaintext: record.encode(), nonce: SystemRandom.bytes(24), keys: repository.keys)
-      guard let key = ObjectKey(.sessions, name) else { throw CairnError(.failed, "Impossible session name.") }
+      guard let key = ObjectKey(kind: .sessions, name: name) else { throw CairnError(.failed, "Impossible session name.") }
       try storageCall("announcing the backup") {
         try bytes.withUnsafeBytes { try storage.put(key, $0) }
         try storage.flush()
@@ -63,7 +62,7 @@ extension SessionWriter {
 
   /// Removes an announcement; one that stays is only resolved later.
   private static func retract(_ session: SessionID, _ storage: any Storage) {
-    guard let key = ObjectKey(.sessions, session.hexadecimal) else { return }
+    guard let key = ObjectKey(kind: .sessions, name: session.hexadecimal) else { return }
     try? storage.delete(key)  // best effort, see above
   }
 
@@ -98,17 +97,23 @@ extension SessionWriter {
     var count = 0
     for predecessor in dead {
       var adopted: [IndexedPack] = []
-      for (key, size) in packs[predecessor] ?? [] where !isLeftAlone(key, unusable) {
+      for (key, size) in packs[predecessor] ?? [] where isFree(key, unusable) {
         do {
           adopted.append(try PackFile.read(key, size: size, storage: storage, keys: repository.keys))
         } catch let error as CairnError where error.code == .damaged {
-          context.sink.report(.message("\(key.relativePath) of an interrupted backup cannot be used: \(error.message)"))
+          context.sink.report(.message("\(key.path) of an interrupted backup cannot be used: \(error.message)"))
         }
       }
       count += adopted.count
       adopt(adopted, from: gone.contains(predecessor) ? predecessor : nil)
     }
     if count > 0 { context.sink.report(.message("Resuming an interrupted backup: \(count) packs it stored are used again.")) }
+  }
+
+  /// Whether a pack may be adopted: not condemned, and not named by a delta of the view already.
+  private func isFree(_ key: ObjectKey, _ unusable: Set<PackName>) -> Bool {
+    guard let name = PackName(key.name) else { return false }
+    return !unusable.contains(name) && !view.index.containsPack(name)
   }
 
   // MARK: - Handing over
@@ -160,7 +165,7 @@ extension SessionWriter {
       try Envelope.seal(
         .commit, logicalName: LogicalName.commit(session), plaintext: record.encode(), nonce: SystemRandom.bytes(24), keys: repository.keys)
     }
-    guard let key = ObjectKey(.commits, name) else { throw CairnError(.failed, "Impossible register name.") }
+    guard let key = ObjectKey(kind: .commits, name: name) else { throw CairnError(.failed, "Impossible register name.") }
     let won = try storageCall("committing") { try bytes.withUnsafeBytes { try storage.putIfAbsent(key, $0) } }
     if won { return }
     let there = try storageCall("reading the register back") { try storage.readAll(key, limit: Limits.commitBytes) }

@@ -1,6 +1,6 @@
 package import CairnFormat
-package import CairnStorage
-package import CairnSystem
+import CairnStorage
+import CairnSystem
 import Synchronization
 
 /// What a writer run is for; goes into the session record.
@@ -240,8 +240,8 @@ package final class SessionWriter: Sendable {
   }
 
   func put(_ kind: ObjectKey.Kind, _ name: String, _ bytes: [UInt8]) throws {
-    guard let key = ObjectKey(kind, name) else { throw CairnError(.failed, "Impossible object name \(name).") }
-    try storageCall("writing \(key.relativePath)") { try bytes.withUnsafeBytes { try storage.put(key, $0) } }
+    guard let key = ObjectKey(kind: kind, name: name) else { throw CairnError(.failed, "Impossible object name \(name).") }
+    try storageCall("writing \(key.path)") { try bytes.withUnsafeBytes { try storage.put(key, $0) } }
   }
 
   func encoding<R>(_ what: String, _ body: () throws -> R) throws -> R {

@@ -1,5 +1,4 @@
 package import CairnFormat
-package import CairnSystem
 
 /// A committed snapshot: its manifest with later amendments (tags, description) applied.
 public struct Snapshot: Sendable {

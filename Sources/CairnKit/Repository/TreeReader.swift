@@ -19,7 +19,7 @@ package struct TreeReader: Sendable {
     node.mode = 0o755
     node.flags = [.partialDirectory]
     if let item = snapshot.manifest.rootNodeItem {
-      do { node = try Node.decodeItem(item) } catch { throw CairnError.damaged("the manifest of snapshot \(snapshot.shortID)", error) }
+      do { node = try Node.decodeRootItem(item) } catch { throw CairnError.damaged("the manifest of snapshot \(snapshot.shortID)", error) }
     }
     node.subtree = snapshot.manifest.root
     return node
@@ -48,7 +48,7 @@ package struct TreeReader: Sendable {
       case .leaf(let nodes): return nodes.first { $0.name == name }
       case .inner(let items):
         guard let item = items.last(where: { !name.lexicographicallyPrecedes($0.firstName) }) else { return nil }
-        id = item.child
+        id = item.id
       default: throw Self.wrongKind(id)
       }
     }
@@ -73,7 +73,7 @@ package struct TreeReader: Sendable {
 /// Goes through a directory's entries in name order, holding one leaf and one inner node a level.
 package struct DirectoryCursor {
   private let reader: TreeReader
-  private var inner: [(items: [DirectoryInnerItem], next: Int)] = []
+  private var inner: [(items: [InnerItem], next: Int)] = []
   private var leaf: [Node] = []
   private var position = 0
   private var lastName: [UInt8]?
@@ -107,7 +107,7 @@ package struct DirectoryCursor {
     while let top = inner.last {
       if top.next < top.items.count {
         inner[inner.count - 1].next += 1
-        try descend(top.items[top.next].child)
+        try descend(top.items[top.next].id)
         return true
       }
       inner.removeLast()
@@ -126,7 +126,7 @@ package struct DirectoryCursor {
       case .inner(let items):
         guard inner.count < Limits.treeHeight, let first = items.first else { throw TreeReader.tooHigh(id) }
         inner.append((items, 1))
-        id = first.child
+        id = first.id
       default: throw TreeReader.wrongKind(id)
       }
     }
@@ -167,7 +167,7 @@ package struct ContentCursor {
     while let top = inner.last {
       if top.next < top.items.count {
         inner[inner.count - 1].next += 1
-        try descend(top.items[top.next].child)
+        try descend(top.items[top.next].id)
         return true
       }
       inner.removeLast()
@@ -186,7 +186,7 @@ package struct ContentCursor {
       case .listInner(let children):
         guard inner.count < Limits.treeHeight, let first = children.first else { throw TreeReader.tooHigh(id) }
         inner.append((children, 1))
-        id = first.child
+        id = first.id
       default: throw TreeReader.wrongKind(id)
       }
     }
