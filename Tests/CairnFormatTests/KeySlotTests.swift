@@ -14,7 +14,8 @@ import Testing
     let master = Fixtures.master.withUnsafeBytes { SecretBytes(copying: $0) }
     return try credential.withReader { (reader) throws(FormatError) in
       try KeySlot.create(
-        kind: kind, credential: reader.rest(), master: master, repository: Fixtures.repository, created: Fixtures.time, info: info, kdf: kdf,
+        kind: kind, credential: reader.rest(), master: master, repository: Fixtures.repository, created: Fixtures.time, info: info,
+        kdf: kdf,
         floor: floor, salt: Array(0x10...0x1F), nonce: Fixtures.nonce)
     }
   }

@@ -17,7 +17,8 @@ import Testing
   }
 
   @Test(arguments: [
-    ([], FormatError.truncated), ([0x80], .truncated), ([0x80, 0x00], .notCanonical("varint")), ([0xFF, 0x80, 0x00], .notCanonical("varint")),
+    ([], FormatError.truncated), ([0x80], .truncated), ([0x80, 0x00], .notCanonical("varint")),
+    ([0xFF, 0x80, 0x00], .notCanonical("varint")),
     ([UInt8](repeating: 0xFF, count: 9) + [0x02], .invalid("varint")), ([UInt8](repeating: 0xFF, count: 10), .invalid("varint")),
     ([UInt8](repeating: 0x80, count: 9) + [0x00], .notCanonical("varint")),
   ])
@@ -67,8 +68,11 @@ import Testing
     let zero: [UInt8] = [2, 1, 0]
     #expect(formatError { try zero.forEachField { (field) throws(FormatError) in _ = try field.unsigned() } }?.name == "notCanonical")
     let empty: [UInt8] = [2, 0]
-    #expect(formatError { try empty.forEachField { (field) throws(FormatError) in _ = try field.bytes(maximum: 9) } }?.name == "notCanonical")
-    #expect(formatError { try empty.forEachField { (field) throws(FormatError) in _ = try field.list(maximumCount: 9, maximumBytes: 9) } }?.name == "notCanonical")
+    #expect(
+      formatError { try empty.forEachField { (field) throws(FormatError) in _ = try field.bytes(maximum: 9) } }?.name == "notCanonical")
+    #expect(
+      formatError { try empty.forEachField { (field) throws(FormatError) in _ = try field.list(maximumCount: 9, maximumBytes: 9) } }?.name
+        == "notCanonical")
   }
 
   @Test(arguments: [0, 1, -1, 1440, -1440, .max, .min] as [Int64])
@@ -136,7 +140,9 @@ import Testing
   @Test func timestampsRefuseAFullSecondOfNanoseconds() {
     var writer = ByteWriter()
     Timestamp(seconds: -1, nanoseconds: 1_000_000_000).encode(into: &writer)
-    #expect(formatError { try writer.bytes.withReader { (reader) throws(FormatError) in try Timestamp(from: &reader) } } == .invalid("nanoseconds"))
+    #expect(
+      formatError { try writer.bytes.withReader { (reader) throws(FormatError) in try Timestamp(from: &reader) } }
+        == .invalid("nanoseconds"))
     #expect(Timestamp(seconds: -1, nanoseconds: 5) < Timestamp(seconds: 0))
   }
 }
