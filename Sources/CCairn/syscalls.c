@@ -235,8 +235,8 @@ static struct sigaction prompt_previous[prompt_signal_count];
 static atomic_int prompt_event = -1;
 static atomic_int prompt_caught = 0;
 
-void cairn_prompt_interrupt(int signal) {
-  (void)signal;
+static void prompt_handler(int signal) {
+  atomic_store(&prompt_caught, signal);
   int event = atomic_load(&prompt_event);
   if (event < 0) return;
   uint64_t one = 1;
@@ -244,11 +244,6 @@ void cairn_prompt_interrupt(int signal) {
   ssize_t ignored = write(event, &one, sizeof one);
   (void)ignored;
   errno = saved;
-}
-
-static void prompt_handler(int signal) {
-  atomic_store(&prompt_caught, signal);
-  cairn_prompt_interrupt(signal);
 }
 
 int cairn_prompt_begin(void) {
@@ -266,4 +261,21 @@ int cairn_prompt_end(void) {
   int event = atomic_exchange(&prompt_event, -1);
   if (event >= 0) close(event);
   return atomic_load(&prompt_caught);
+}
+
+static int watch_pipe[2] = {-1, -1};
+
+static void watch_handler(int signal) {
+  unsigned char number = (unsigned char)signal;
+  int saved = errno;
+  ssize_t ignored = write(watch_pipe[1], &number, 1);  // a full pipe: there is plenty to be told already
+  (void)ignored;
+  errno = saved;
+}
+
+int cairn_watch_signal(int signal) {
+  if (watch_pipe[0] < 0 && pipe2(watch_pipe, O_CLOEXEC) < 0) return -errno;
+  fcntl(watch_pipe[1], F_SETFL, O_NONBLOCK);
+  struct sigaction action = {.sa_handler = watch_handler, .sa_flags = SA_RESTART};
+  return sigaction(signal, &action, NULL) < 0 ? -errno : watch_pipe[0];
 }

@@ -1,5 +1,5 @@
 import CairnSystem
-import SystemPackage
+import struct SystemPackage.Errno
 
 extension LocalStorage {
   package func list(_ kind: ObjectKey.Kind, _ body: (ObjectKey, UInt64) throws -> Void) throws {

@@ -1,5 +1,5 @@
 import CairnSystem
-import SystemPackage
+import struct SystemPackage.Errno
 
 extension LocalStorage {
   package func put(_ key: ObjectKey, _ bytes: UnsafeRawBufferPointer) throws(StorageError) {

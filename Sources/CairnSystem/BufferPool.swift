@@ -57,7 +57,12 @@ package final class BufferPool: Sendable {
 /// A buffer on loan from a `BufferPool`; goes back when the last reference goes.
 package final class PooledBuffer: @unchecked Sendable {
   // Unchecked: the content has one owner at a time, which hands the reference on with the message.
+  /// Valid as long as the object: keep that in a variable of longer life, or use `withBytes`.
   package let bytes: UnsafeMutableRawBufferPointer
+
+  package func withBytes<R>(_ body: (UnsafeMutableRawBufferPointer) throws -> R) rethrows -> R {
+    try withExtendedLifetime(self) { try body(bytes) }
+  }
   private let pool: BufferPool
 
   fileprivate init(_ start: UnsafeMutableRawPointer, pool: BufferPool) {

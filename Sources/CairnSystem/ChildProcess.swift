@@ -46,6 +46,7 @@ package final class ChildProcess: Sendable {
     }
     let input = stdin == nil ? try OpenFile.open(Array("/dev/null".utf8), .read) : nil
     let pipe = captureStandardOutput ? try makePipe(program) : nil
+    defer { withExtendedLifetime((input, pipe)) {} }
     let process = try start(arguments, input: stdin ?? input?.descriptor ?? 0, output: pipe?.write.descriptor, environment)
     return ChildProcess(processID: process, standardOutput: pipe?.read)
   }
@@ -83,7 +84,7 @@ package final class ChildProcess: Sendable {
     var attributes = posix_spawnattr_t()
     posix_spawnattr_init(&attributes)
     defer { posix_spawnattr_destroy(&attributes) }
-    // We block and ignore signals (`SignalWatch`); a child must not inherit that.
+    // We may ignore signals, or run on a thread that blocks them; a child must not inherit that.
     var signals = sigset_t()
     sigemptyset(&signals)
     posix_spawnattr_setsigmask(&attributes, &signals)

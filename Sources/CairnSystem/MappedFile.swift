@@ -3,7 +3,12 @@ import Glibc
 /// A file's content as read-only memory. For our own cache files only: a file that shrinks while mapped kills the process (SIGBUS).
 package final class MappedFile: @unchecked Sendable {
   // Unchecked: the memory is read-only and lives as long as the object.
+  /// Valid as long as the object: keep that in a variable of longer life, or use `withBytes`.
   package let bytes: UnsafeRawBufferPointer
+
+  package func withBytes<R>(_ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R {
+    try withExtendedLifetime(self) { try body(bytes) }
+  }
 
   private init(_ bytes: UnsafeRawBufferPointer) { self.bytes = bytes }
 

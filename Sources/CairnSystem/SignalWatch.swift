@@ -3,23 +3,18 @@ import Glibc
 
 /// Signals as ordinary calls on a thread of their own, where everything is allowed that a signal handler must not do.
 package enum SignalWatch {
-  /// Blocks the signals in the calling thread and hands each one that arrives to `handler`.
+  /// Catches the signals and hands each one that arrives to `handler`. Once in a process; other threads may run already.
   ///
-  /// Call it on the main thread before any other thread starts: those started later inherit the blocking.
+  /// A signal that cannot be caught, or all of them when there is no thread to be had, do what they always do.
   package static func install(_ signals: [CInt], handler: @escaping @Sendable (CInt) -> Void) {
-    var set = sigset_t()
-    sigemptyset(&set)
-    for signal in signals { sigaddset(&set, signal) }
-    pthread_sigmask(SIG_BLOCK, &set, nil)
+    let pipes = signals.map { cairn_watch_signal($0) }
+    guard let pipe = pipes.first(where: { $0 >= 0 }) else { return }
     let start = ThreadStart(name: "signals") {
-      var set = sigset_t()
-      sigemptyset(&set)
-      for signal in signals { sigaddset(&set, signal) }
+      var number: UInt8 = 0
       while true {
-        var signal: CInt = 0
-        guard sigwait(&set, &signal) == 0 else { continue }
-        cairn_prompt_interrupt(signal)
-        handler(signal)
+        let count = read(pipe, &number, 1)
+        if count == 1 { handler(CInt(number)) }
+        if count == 0 || (count < 0 && Glibc.errno != EINTR) { return }
       }
     }
     var attributes = pthread_attr_t()
@@ -30,7 +25,7 @@ package enum SignalWatch {
     let box = Unmanaged.passRetained(start)
     if pthread_create(&thread, &attributes, ThreadStart.main, box.toOpaque()) != 0 {
       box.release()
-      pthread_sigmask(SIG_UNBLOCK, &set, nil)  // without the thread, the signals do what they always do
+      for number in signals { signal(number, SIG_DFL) }
     }
   }
 

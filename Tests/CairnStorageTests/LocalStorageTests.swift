@@ -2,7 +2,7 @@ import CairnStorage
 import CairnSystem
 import CairnTestSupport
 import Glibc
-import SystemPackage
+import struct SystemPackage.Errno
 import Testing
 
 @Suite(.timeLimit(.minutes(2))) struct LocalStorageTests {

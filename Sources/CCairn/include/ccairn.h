@@ -75,7 +75,9 @@ void cairn_name_thread(const char *name);
 void *cairn_thread_slot(void);
 void cairn_set_thread_slot(void *value);
 
-/// Prompt interruption. While a prompt is open, a signal (caught here, or reported by the signal thread) wakes it through an eventfd.
-int cairn_prompt_begin(void);             // the eventfd to poll
-int cairn_prompt_end(void);               // restores the handlers; the signal that was caught by a handler here, or 0
-void cairn_prompt_interrupt(int signal);  // for the thread that collects signals
+/// Prompt interruption. While a prompt is open, a signal that would end it wakes it through an eventfd.
+int cairn_prompt_begin(void);  // the eventfd to poll
+int cairn_prompt_end(void);    // restores the handlers; the signal that was caught, or 0
+
+/// Catches a signal: its number is written to a pipe, whichever thread it hits. Returns the read end, the same for all signals.
+int cairn_watch_signal(int signal);
