@@ -1,4 +1,5 @@
 import CairnSystem
+
 import struct SystemPackage.Errno
 
 extension LocalStorage {

@@ -1,4 +1,5 @@
 package import CairnSystem
+
 import struct SystemPackage.Errno
 
 /// A repository as a directory tree on a mounted file system.

@@ -1,4 +1,5 @@
 import CairnSystem
+
 import struct SystemPackage.Errno
 
 /// A file that is being written and has no final name yet. For one thread; released, it leaves nothing behind.

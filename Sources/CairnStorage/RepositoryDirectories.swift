@@ -1,5 +1,6 @@
 import CairnSystem
 import Synchronization
+
 import struct SystemPackage.Errno
 
 /// The open directories of a local repository, and which of them have entries that are not yet durable.

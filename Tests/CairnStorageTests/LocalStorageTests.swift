@@ -2,8 +2,9 @@ import CairnStorage
 import CairnSystem
 import CairnTestSupport
 import Glibc
-import struct SystemPackage.Errno
 import Testing
+
+import struct SystemPackage.Errno
 
 @Suite(.timeLimit(.minutes(2))) struct LocalStorageTests {
   let directory = TemporaryDirectory()

@@ -1,8 +1,9 @@
 import CairnSystem
 import CairnTestSupport
 import Glibc
-import struct SystemPackage.Errno
 import Testing
+
+import struct SystemPackage.Errno
 
 @Suite(.timeLimit(.minutes(1))) struct DirectoryTests {
   let directory = TemporaryDirectory()
@@ -10,8 +11,10 @@ import Testing
   @Test func namesComeInByteOrderWhateverTheyAre() throws {
     let folder = try directory.open()
     var names: Set<[UInt8]> = [
-      bytes("a"), bytes("A"), bytes("ab"), bytes("a b"), bytes("..."), bytes("-rf"), bytes("abcdefgh"), bytes("abcdefghi"), bytes("abcdefgh\u{1}"),
-      [0xff], [0xff, 0xfe], [0x01], [0x0a], [0xed, 0xa0, 0x80], [UInt8](repeating: 0x78, count: 255), bytes("é"), bytes("e\u{301}"), [0x7f], [0x80],
+      bytes("a"), bytes("A"), bytes("ab"), bytes("a b"), bytes("..."), bytes("-rf"), bytes("abcdefgh"), bytes("abcdefghi"),
+      bytes("abcdefgh\u{1}"),
+      [0xff], [0xff, 0xfe], [0x01], [0x0a], [0xed, 0xa0, 0x80], [UInt8](repeating: 0x78, count: 255), bytes("é"), bytes("e\u{301}"), [0x7f],
+      [0x80],
     ]
     var random = SplitMix64(seed: 1)
     for _ in 0..<500 {
@@ -59,7 +62,8 @@ import Testing
     try directory.write("a", [1])
     try directory.write("b", [2])
     #expect(
-      try errno { try FileSystem.rename(from: folder, fromName: bytes("a"), to: folder, toName: bytes("b"), replace: false) } == .fileExists)
+      try errno { try FileSystem.rename(from: folder, fromName: bytes("a"), to: folder, toName: bytes("b"), replace: false) } == .fileExists
+    )
     try FileSystem.rename(from: folder, fromName: bytes("a"), to: folder, toName: bytes("b"), replace: true)
     #expect(try directory.read("b") == [1])
     #expect(try folder.list().count == 1)

@@ -1,8 +1,9 @@
 import CairnSystem
 import CairnTestSupport
 import Glibc
-import struct SystemPackage.Errno
 import Testing
+
+import struct SystemPackage.Errno
 
 @Suite(.timeLimit(.minutes(1))) struct HostTests {
   @Test func theProcessKnowsItself() throws {

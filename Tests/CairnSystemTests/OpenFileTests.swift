@@ -1,8 +1,9 @@
 import CairnSystem
 import CairnTestSupport
 import Glibc
-import struct SystemPackage.Errno
 import Testing
+
+import struct SystemPackage.Errno
 
 /// The error number that `body` fails with; nil when it does not.
 func errno(_ body: () throws -> Void) throws -> Errno? {

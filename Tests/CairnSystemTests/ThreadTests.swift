@@ -1,8 +1,9 @@
 import CairnSystem
 import CairnTestSupport
 import Synchronization
-import struct SystemPackage.Errno
 import Testing
+
+import struct SystemPackage.Errno
 
 @Suite(.timeLimit(.minutes(1))) struct ThreadTests {
   struct First: Error {}
