@@ -1,0 +1,156 @@
+import CairnFormat
+import CairnStorage
+import CairnSystem
+import CairnTestSupport
+import Testing
+
+@testable import CairnKit
+
+@Suite struct SessionWriterTests {
+  static let description = SessionDescription(series: nil, client: .zero)
+
+  private func manifest(root: BlobID) -> Manifest {
+    Manifest(
+      session: .zero, time: Timestamp(seconds: 1_700_000_000, nanoseconds: 0), root: root, kind: .full, series: .zero, client: .zero,
+      started: .zero)
+  }
+
+  private func store(_ blobs: [[UInt8]], in repository: Repository, commit: Bool = true) throws -> ([BlobID], Snapshot?) {
+    let writer = try SessionWriter.begin(repository, description: Self.description, context: RunContext())
+    return try writer.run { writer in
+      let worker = writer.makeWorker()
+      var ids: [BlobID] = []
+      for blob in blobs { ids.append(try worker.put(blob, .data)) }
+      let root = try worker.put(try DirectoryLeaf.encode([]), .treeLeaf)
+      try worker.flush()
+      if commit { return (ids, try writer.commit(manifest(root: root))) }
+      try writer.flush()
+      return (ids, nil)
+    }
+  }
+
+  private func sample(_ seed: UInt64, _ count: Int) -> [[UInt8]] {
+    var random = SplitMix64(seed: seed)
+    return (0..<count).map { random.bytes(1 + Int($0 * 7919) % 90_000) }
+  }
+
+  @Test func whatWasCommittedIsReadBack() throws {
+    let storage = MemoryStorage()
+    let blobs = sample(1, 60)
+    let (ids, snapshot) = try store(blobs, in: TestRepository.create(storage))
+    let view = try TestRepository.open(storage).loadView()
+    #expect(view.snapshots.map(\.id) == [snapshot?.id])
+    for (id, blob) in zip(ids, blobs) { #expect(try view.blobs.read(id, .data) == blob) }
+    #expect(view.problems.isEmpty)
+  }
+
+  @Test func whatIsThereIsNotStoredAgain() throws {
+    let storage = MemoryStorage()
+    let repository = try TestRepository.create(storage)
+    let blobs = sample(2, 40)
+    _ = try store(blobs, in: repository)
+    let packs = storage.contents.keys.filter { $0.kind == .packs }.count
+    _ = try store(blobs, in: repository)
+    #expect(storage.contents.keys.filter { $0.kind == .packs }.count == packs)
+    #expect(try repository.snapshots().snapshots.count == 2)
+  }
+
+  @Test func blobsOfARunThatDidNotCommitCountForNobody() throws {
+    let storage = MemoryStorage()
+    let repository = try TestRepository.create(storage)
+    let (ids, _) = try store(sample(3, 10), in: repository, commit: false)
+    let view = try repository.loadView()
+    #expect(view.snapshots.isEmpty)
+    #expect(try view.index.locate(ids[0].key) == nil)
+  }
+
+  @Test func aHandOverMakesWhatIsStoredCount() throws {
+    let storage = MemoryStorage()
+    let repository = try TestRepository.create(storage)
+    let blobs = sample(4, 30)
+    let writer = try SessionWriter.begin(repository, description: Self.description, context: RunContext())
+    let first = writer.session
+    try writer.run { writer in
+      let worker = writer.makeWorker()
+      for blob in blobs { _ = try worker.put(blob, .data) }
+      try worker.flush()
+      try writer.flush()
+      try writer.handOver()
+      #expect(writer.session != first)
+      let id = repository.keys.blobID(.data, blobs[0])
+      #expect(try repository.loadView().index.contains(id.key))
+      #expect(try worker.put(blobs[1], .data) == repository.keys.blobID(.data, blobs[1]))
+      writer.abandon()
+    }
+    #expect(try repository.snapshots().snapshots.isEmpty)
+  }
+
+  @Test func aDamagedDeltaIsReplacedByThePacksOwnDirectories() throws {
+    let storage = MemoryStorage()
+    let blobs = sample(5, 30)
+    let (ids, _) = try store(blobs, in: TestRepository.create(storage))
+    for key in storage.contents.keys where key.kind == .index { try storage.delete(key) }
+    let view = try TestRepository.open(storage).loadView()
+    #expect(view.problems.count == 1)
+    for (id, blob) in zip(ids, blobs) { #expect(try view.blobs.read(id, .data) == blob) }
+  }
+
+  @Test func aRevokedSessionCannotCommit() throws {
+    let storage = MemoryStorage()
+    let repository = try TestRepository.create(storage)
+    let writer = try SessionWriter.begin(repository, description: Self.description, context: RunContext())
+    let name = writer.session.hexadecimal
+    let revoked = try Envelope.seal(
+      .commit, logicalName: LogicalName.commit(writer.session), plaintext: CommitRecord(decision: .revoked).encode(),
+      nonce: SystemRandom.bytes(24), keys: repository.keys)
+    #expect(try storage.putIfAbsent(#require(ObjectKey(kind: .commits, name: name)), revoked))
+    #expect(throws: CairnError.self) {
+      try writer.run { writer in
+        let worker = writer.makeWorker()
+        let root = try worker.put(try DirectoryLeaf.encode([]), .treeLeaf)
+        try worker.flush()
+        _ = try writer.commit(manifest(root: root))
+      }
+    }
+    #expect(try repository.snapshots().snapshots.isEmpty)
+  }
+
+  @Test func aFailingStorageFailsTheRun() throws {
+    let storage = FailingStorage(MemoryStorage())
+    let repository = try TestRepository.create(storage)
+    let writer = try SessionWriter.begin(repository, description: Self.description, context: RunContext())
+    storage.failsWrites.set(1)
+    #expect(throws: CairnError.self) {
+      try writer.run { writer in
+        let worker = writer.makeWorker()
+        for blob in sample(6, 200) { _ = try worker.put(blob, .data) }
+        try worker.flush()
+        try writer.flush()
+      }
+    }
+  }
+}
+
+/// Refuses to begin objects once told so.
+private final class FailingStorage: Storage {
+  let base: MemoryStorage
+  let failsWrites = Counter()
+  init(_ base: MemoryStorage) { self.base = base }
+  var location: String { base.location }
+  func put(_ key: ObjectKey, _ bytes: UnsafeRawBufferPointer) throws(StorageError) { try base.put(key, bytes) }
+  func putIfAbsent(_ key: ObjectKey, _ bytes: UnsafeRawBufferPointer) throws(StorageError) -> Bool { try base.putIfAbsent(key, bytes) }
+  func beginObject(kind: ObjectKey.Kind) throws(StorageError) -> any ObjectWriter {
+    if failsWrites.value > 0 { throw .noSpace("No space left on the device") }
+    return try base.beginObject(kind: kind)
+  }
+  func read(_ key: ObjectKey, at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws(StorageError) -> Int {
+    try base.read(key, at: offset, into: buffer)
+  }
+  func readAll(_ key: ObjectKey, limit: Int) throws(StorageError) -> [UInt8] { try base.readAll(key, limit: limit) }
+  func size(of key: ObjectKey) throws(StorageError) -> UInt64 { try base.size(of: key) }
+  func list(_ kind: ObjectKey.Kind, _ body: (ObjectKey, UInt64) throws -> Void) throws { try base.list(kind, body) }
+  func foreign(_ kind: ObjectKey.Kind) throws(StorageError) -> [String] { [] }
+  func delete(_ key: ObjectKey) throws(StorageError) { try base.delete(key) }
+  func flush() throws(StorageError) {}
+  func copies(of key: ObjectKey) -> Int { 1 }
+}
