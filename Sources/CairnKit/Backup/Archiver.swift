@@ -1,0 +1,141 @@
+import CairnFormat
+import CairnSystem
+
+/// Runs the threads of a backup: one walker, `W` workers, and the savers of `SessionWriter`.
+///
+/// Peak heap, beside the repository's own caches, with `B` = max(8 MiB, two of the largest chunks):
+///
+///     worker buffers    W · B                       + 2 W + 2 · B for chunks on their way, within a quarter of --memory
+///     blob workers      W · (2 groups + 2 of the largest frames)      (`BlobWorker`)
+///     frames            (W + 4) · the largest frame                   (`SessionWriter`)
+///     entries           memory / 8 at 512 bytes an entry: complete groups that wait for their turn (`Backlog`)
+///     the walker        the listing of each directory on its stack: 16 bytes and the name an entry
+///     hard links        memory / 16 at 640 bytes each (`HardLinks`)
+///
+/// Nothing else grows with the source: lists and directories leave as they are built.
+struct Archiver {
+  let session: SessionWriter
+  let context: RunContext
+  let options: BackupOptions
+  let filter: EntryFilter
+  let accounts = AccountNames()
+
+  /// What came of it.
+  struct Outcome {
+    let root: BlobID
+    /// The root's own metadata; nil where it only leads to sources.
+    let rootNode: Node?
+    let delta: BlobID?
+    /// The root is the base's.
+    let isUnchanged: Bool
+    let tally: Tally
+    let excludedSources: Int
+  }
+
+  /// Worker threads for a number of processors and a budget: each may touch about 24 MiB.
+  static func workers(_ context: RunContext) -> Int {
+    let wanted = max(1, context.threads ?? Host.processorCount)
+    return min(wanted, max(2, context.memoryBytes / (24 << 20)))
+  }
+
+  /// Everything the threads share.
+  func makeRun(workers: Int) throws -> BackupRun {
+    let config = session.repository.config
+    let bufferBytes = max(Int(ContentReader.bigFile), 2 * Int(config.chunker.maximum))
+    let extra = max(0, min(2 * workers + 2, context.memoryBytes / 4 / bufferBytes))
+    return BackupRun(
+      context: context, keys: session.repository.keys, chunker: try Self.chunker(config, session.repository.keys),
+      queue: WorkQueue(itemLimit: 2 * workers, chunkLimit: 2 * workers + 2),
+      backlog: Backlog(limit: max(4096, context.memoryBytes / 8 / 512)),
+      buffers: BufferPool(bufferBytes: bufferBytes, limit: workers + extra),
+      links: HardLinks(limit: max(1024, context.memoryBytes / 16 / 640)), accounts: accounts, tally: TallyBox(), root: RootBox(),
+      reportsItems: options.reportsItems, hooks: options.hooks)
+  }
+
+  private static func chunker(_ config: Config, _ keys: KeySet) throws -> Chunker {
+    do { return try Chunker(parameters: config.chunker, seed: keys.chunkerSeed) } catch {
+      throw CairnError.damaged("the config", .invalid("chunk sizes"))
+    }
+  }
+
+  /// Backs the planned sources up.
+  ///
+  /// - Parameter base: the snapshot to compare with.
+  func archive(_ plan: SourcePlan, base: Snapshot?) throws -> Outcome {
+    let workers = Self.workers(context)
+    let run = try makeRun(workers: workers)
+    let reader = session.view.trees
+    let baseRoot = try base.map { try reader.rootNode(of: $0) }
+    let detector = options.readEverything ? nil : base.map(detector)
+    let walker = Walker(
+      run: run, filter: filter, detector: detector, reader: reader,
+      verifies: session.view.problems.isEmpty ? nil : session.view.index, keepsDelta: base != nil)
+    let finished = WalkResult()
+    try ThreadScope.run { scope in
+      scope.onFailure {
+        run.queue.cancel()
+        run.backlog.cancel()
+      }
+      // Paths and directories are chains of references that are let go one inside the other: deep trees need deep stacks.
+      for number in 0..<workers {
+        scope.spawn("worker \(number)", stackBytes: 16 << 20) {
+          var worker = EntryWorker(run, session.makeWorker())
+          try worker.work()
+        }
+      }
+      let box = UncheckedBox((walker, plan, baseRoot))
+      scope.spawn("walker", stackBytes: 16 << 20) {
+        let (walker, plan, baseRoot) = box.value
+        try walker.begin(plan, base: baseRoot)
+        try walker.walk()
+        finished.set(isUnchanged: walker.isUnchanged, excludedSources: walker.excludedSources)
+        run.queue.close()
+      }
+    }
+    return try outcome(plan, run, finished, base)
+  }
+
+  private func detector(_ base: Snapshot) -> ChangeDetector {
+    var detector = ChangeDetector(baseStarted: base.manifest.started, now: Timestamp(SystemClock.now()))
+    detector.ignoresCtime = options.ignoreCtime
+    detector.ignoresInode = options.ignoreInode
+    return detector
+  }
+
+  private func outcome(_ plan: SourcePlan, _ run: BackupRun, _ finished: WalkResult, _ base: Snapshot?) throws -> Outcome {
+    let result = finished.value
+    if result.isUnchanged, let base {
+      let node = plan.root.isSource ? try session.view.trees.rootNode(of: base) : nil
+      return Outcome(
+        root: base.manifest.root, rootNode: node, delta: try emptyTree(), isUnchanged: true, tally: run.tally.value,
+        excludedSources: result.excludedSources)
+    }
+    guard let root = run.root.value, let id = root.node.subtree else { throw CancellationError() }
+    let isUnchanged = base.map { $0.manifest.root == id && root.delta == nil } ?? false
+    return Outcome(
+      root: id, rootNode: plan.root.isSource ? root.node : nil, delta: root.delta, isUnchanged: isUnchanged, tally: run.tally.value,
+      excludedSources: result.excludedSources)
+  }
+
+  /// The tree without entries: the difference between equal snapshots.
+  private func emptyTree() throws -> BlobID {
+    let worker = session.makeWorker()
+    var builder = DirectoryBuilder(keys: session.repository.keys)
+    let tree = try builder.finish(store: { try worker.put($1, $0) })
+    try worker.flush()
+    return tree.id
+  }
+}
+
+/// What the walker leaves behind.
+private final class WalkResult: Sendable {
+  private let box = Monitor((isUnchanged: false, excludedSources: 0))
+  func set(isUnchanged: Bool, excludedSources: Int) { box.withLock { $0 = (isUnchanged, excludedSources) } }
+  var value: (isUnchanged: Bool, excludedSources: Int) { box.withLock { $0 } }
+}
+
+/// Carries something to the one thread that uses it from then on.
+private struct UncheckedBox<Value>: @unchecked Sendable {
+  let value: Value
+  init(_ value: Value) { self.value = value }
+}
