@@ -4,8 +4,7 @@ import Testing
 @Suite struct FuzzTests {
   /// In a child process, so that a trap or an allocation beyond 256 MiB ends the child and not the test run.
   ///
-  /// `CAIRN_FUZZ_MUTATIONS`, `CAIRN_FUZZ_SEED` and `CAIRN_FUZZ_TRACE` are described at `DecoderFuzz`; a trace, run with `--no-parallel`,
-  /// finds the input of a trap.
+  /// `CAIRN_FUZZ_MUTATIONS`, `CAIRN_FUZZ_SEED` and `CAIRN_FUZZ_TRACE` are described at `DecoderFuzz`.
   @Test func everyDecoderReturnsOrThrowsFormatError() async throws {
     let result = await #expect(processExitsWith: .success, observing: [\.standardOutputContent]) {
       do {

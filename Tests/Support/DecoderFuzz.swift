@@ -51,18 +51,19 @@ package enum DecoderFuzz {
 
   /// Runs all decoders over their corpora and mutations of them, and returns the line to print.
   ///
-  /// `CAIRN_FUZZ_TRACE=1` writes each decoder and number to standard error first, to find one that traps.
+  /// `CAIRN_FUZZ_TRACE` names a file that always holds the decoder and number being tried: after a trap, the one that trapped.
   package static func run(_ decoders: [Decoder]) throws -> String {
-    let trace = getenv("CAIRN_FUZZ_TRACE") != nil
+    let trace = getenv("CAIRN_FUZZ_TRACE").map { open($0, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600) }
+    defer { if let trace { close(trace) } }
     let count = mutationsPerDecoder
     for decoder in decoders {
       for input in decoder.corpus {
         do { try decoder.decode(input) } catch { throw Failure("\(decoder.name): a valid input is refused: \(error)") }
       }
       for number in 0..<count {
-        if trace {
-          let line = Array("\(decoder.name) \(number)\n".utf8)
-          _ = write(STDERR_FILENO, line, line.count)
+        if let trace {
+          let line = Array("\(decoder.name) \(number)".utf8) + [UInt8](repeating: 0x20, count: 40)
+          _ = pwrite(trace, line, line.count, 0)
         }
         var random = SeededRandom(seed: seed ^ hash(decoder.name) ^ UInt64(number) &* 0x9E37_79B9_7F4A_7C15)
         let input = mutate(decoder.corpus, &random)
