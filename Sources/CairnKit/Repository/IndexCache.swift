@@ -64,7 +64,8 @@ struct IndexCache {
       let map = try? MappedFile.map(file)
     else { return nil }
     map.advise(.random)
-    return try? IndexRun(.mapped(map), fileName: name, repository: repository)  // as above
+    let discard: @Sendable () -> Void = { try? FileSystem.unlink(at: directory, name: name) }  // best effort, see `remove`
+    return try? IndexRun(.mapped(map), fileName: name, repository: repository, discard: discard)  // as above
   }
 
   private func remove(_ name: [UInt8]) {

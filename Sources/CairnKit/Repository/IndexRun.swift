@@ -34,11 +34,20 @@ final class IndexRun: Sendable {
   /// The file's name in the cache directory; nil for memory.
   let fileName: [UInt8]?
   private let memory: Memory
+  /// Removes the file that turned out to be damaged.
+  private let discard: @Sendable () -> Void
 
-  init(_ memory: Memory, fileName: [UInt8]?, repository: Repository) throws(FormatError) {
+  /// Images up to this size are verified whole when they are opened (34 ms at 1.9 GB/s), larger ones page by page when touched.
+  private static let eagerBytes = 64 << 20
+
+  init(
+    _ memory: Memory, fileName: [UInt8]?, repository: Repository, discard: @escaping @Sendable () -> Void = {}
+  ) throws(FormatError) {
     self.memory = memory
     self.fileName = fileName
+    self.discard = discard
     image = try SegmentImageReader(memory.bytes, repository: repository.id, key: IndexCache.key(repository))
+    if memory.bytes.count <= Self.eagerBytes { try image.verifyAll() }
     covers = try image.covers()
   }
 
@@ -70,12 +79,12 @@ final class IndexRun: Sendable {
     return PackIdentity(hash: pack.hash, owner: pack.owner, packClass: pack.packClass, size: pack.size)
   }
 
-  /// A page that turns bad after the image was opened: the cache is at fault, never the repository.
+  /// A page of a large image that proves bad when it is touched: the cache is at fault, never the repository.
   private func guarded<R>(_ body: () throws(FormatError) -> R) throws -> R {
     do { return try body() } catch {
+      discard()
       throw CairnError(
-        .failed, "The index cache is damaged (\(error)).",
-        guidance: "Run the command again with --no-cache, or remove the cache directory: it holds nothing that cannot be made again.")
+        .failed, "The index cache was damaged (\(error)) and has been removed.", guidance: "Run the same command again; it makes the cache anew.")
     }
   }
 }
