@@ -1,0 +1,115 @@
+import CairnFormat
+import CairnStorage
+import CairnSystem
+
+/// Fetches the frames of a window, opens each once, and hands its blobs to the files. Any thread, with a worker of its own.
+struct FrameFetch: Sendable {
+  private let run: RestoreRun
+  private let window: ContentWindow
+  private let blobs: BlobReader
+
+  init(_ run: RestoreRun, _ window: ContentWindow) {
+    self.run = run
+    self.window = window
+    blobs = run.views.current.blobs
+  }
+
+  /// - Throws: only what ends the restore. Damage is looked around first (other copies, a new view), then reported with the file.
+  func run(_ job: ContentWindow.FetchJob, _ worker: RestoreWorker) throws {
+    let pieces = window.pieces
+    try run.context.cancellation.check()
+    run.context.counters.setCurrent(window.files[Int(pieces[job.pieces.lowerBound].file)].path)
+    guard pieces[job.pieces].contains(where: { !isFailed($0) }), let encoded = read(job, pieces, worker) else {
+      return try recover(pieces[job.pieces], worker)
+    }
+    var start = job.pieces.lowerBound
+    while start < job.pieces.upperBound {
+      var end = start + 1
+      while end < job.pieces.upperBound, pieces[end].frameOffset == pieces[start].frameOffset { end += 1 }
+      try run.context.cancellation.check()
+      let offset = Int(UInt64(pieces[start].frameOffset) - job.bytes.lowerBound)
+      let frame = UnsafeRawBufferPointer(rebasing: encoded[offset..<(offset + Int(pieces[start].encodedLength))])
+      try open(frame, pieces[start..<end], worker)
+      start = end
+    }
+  }
+
+  private func isFailed(_ piece: Piece) -> Bool { window.files[Int(piece.file)].isFailed }
+
+  /// - Returns: nil when the bytes cannot be had.
+  private func read(_ job: ContentWindow.FetchJob, _ pieces: [Piece], _ worker: RestoreWorker) -> UnsafeMutableRawBufferPointer? {
+    guard !job.bytes.isEmpty else { return nil }
+    let buffer = worker.encodedBuffer(job.bytes.count)
+    let pack = window.packs[Int(pieces[job.pieces.lowerBound].pack)]
+    // `try?`: every piece is then looked for by itself, and that attempt says what is wrong.
+    guard let key = try? pack.key(), (try? run.repository.storage.read(key, at: job.bytes.lowerBound, into: buffer)) == buffer.count else { return nil }
+    return buffer
+  }
+
+  private func open(_ encoded: UnsafeRawBufferPointer, _ pieces: ArraySlice<Piece>, _ worker: RestoreWorker) throws {
+    guard let first = pieces.first else { return }
+    let location = FrameLocation(
+      pack: window.packs[Int(first.pack)], offset: first.frameOffset, encodedLength: first.encodedLength, rawLength: first.rawLength,
+      codec: first.codec, keyRef: first.keyRef)
+    let raw = worker.rawBuffer(Int(first.rawLength))
+    do {
+      try blobs.openFrame(location, encoded: encoded, into: raw, compressor: worker.compressor)
+    } catch {
+      return try recover(pieces, worker)
+    }
+    // The same blob may be wanted many times, and lies in `pieces` at neighbouring places then.
+    var verified: Piece?
+    for piece in pieces {
+      let start = Int(piece.memberOffset)
+      // `locate` has checked each piece against its own frame's length, which pieces of one offset should share; it is read data.
+      guard piece.rawLength == first.rawLength, piece.encodedLength == first.encodedLength else {
+        try recover([piece], worker)
+        continue
+      }
+      let bytes = UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(raw)[start..<(start + Int(piece.length))])
+      let isKnown = verified?.memberOffset == piece.memberOffset && verified?.length == piece.length && verified?.id == piece.id
+      if isKnown || run.repository.keys.blobID(.data, bytes) == piece.id {
+        verified = piece
+        try deliver(piece, bytes)
+      } else {
+        try recover([piece], worker)
+      }
+    }
+  }
+
+  /// Looks for each blob wherever else it may be.
+  private func recover(_ pieces: ArraySlice<Piece>, _ worker: RestoreWorker) throws {
+    for piece in pieces {
+      let file = window.files[Int(piece.file)]
+      if !file.isFailed {
+        do {
+          try run.context.cancellation.check()
+          let bytes = try run.views.recover(piece.id)
+          guard bytes.count == Int(piece.length) else { throw CairnError.damaged("the content list", .invalid("a length")) }
+          try bytes.withUnsafeBytes { try write(piece, $0, file) }
+        } catch { try run.fail(file, error) }
+      }
+      if file.complete() { try run.finish(file) }
+    }
+  }
+
+  private func deliver(_ piece: Piece, _ bytes: UnsafeRawBufferPointer) throws {
+    let file = window.files[Int(piece.file)]
+    if !file.isFailed {
+      do { try write(piece, bytes, file) } catch { try run.fail(file, error) }
+    }
+    if file.complete() { try run.finish(file) }
+  }
+
+  private func write(_ piece: Piece, _ bytes: UnsafeRawBufferPointer, _ file: PendingFile) throws {
+    let target = try run.temporary(of: file).file
+    if run.options.sparse {
+      try ZeroRuns.forEachData(bytes, at: piece.fileOffset) { range in
+        try target.write(UnsafeRawBufferPointer(rebasing: bytes[range]), at: piece.fileOffset + UInt64(range.lowerBound))
+      }
+    } else {
+      try target.write(bytes, at: piece.fileOffset)
+    }
+    run.context.counters.bytesDone.add(UInt64(bytes.count))
+  }
+}
