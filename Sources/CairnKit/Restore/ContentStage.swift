@@ -36,7 +36,6 @@ final class ContentStage: Sendable {
   private func handle(_ window: ContentWindow) throws {
     let isEqual = try compare(window)
     if run.options.dryRun {
-      for file in window.files where isEqual.isEmpty && !window.pieces.isEmpty && file.comparison == .none { file.state.withLock { $0.differs = true } }
       window.pieces = []
     } else {
       window.locate(in: run.views.current.index, isEqual: isEqual)

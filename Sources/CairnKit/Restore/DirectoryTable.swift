@@ -77,7 +77,8 @@ final class DirectoryTable: Sendable {
   }
 
   private func cached(_ directory: RestoredDirectory) -> OpenFile? {
-    state.withLock { _ in
+    if let root = directory.root { return root }
+    return state.withLock { _ in
       directory.wasUsed = true
       return directory.file
     }

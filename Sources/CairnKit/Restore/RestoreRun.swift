@@ -41,6 +41,11 @@ final class RestoreRun: Sendable {
     prefix = options.path.flatMap { [0x2f] + $0 }
   }
 
+  /// What the target directory stands for in the snapshot: the restored directory, or the one that holds the restored entry.
+  func prefixOfTarget(_ start: Node) -> [UInt8] {
+    start.type == .directory ? prefix : options.path.dropLast().flatMap { [0x2f] + $0 }
+  }
+
   /// Reports what went wrong with one entry, unless it is something that ends the restore.
   ///
   /// - Throws: `CancellationError`; `CairnError` when the target has no space left, is read-only, or descriptors run out.

@@ -29,18 +29,25 @@ final class RestoredDirectory: @unchecked Sendable {
   var finish = Finish.nothing
   private let pending = Atomic<Int>(1)
 
+  /// Set for the target itself only, before anybody else sees it.
+  private(set) var root: OpenFile?
   var file: OpenFile?
   var slot = -1
   var wasUsed = false
 
-  /// - Parameter name: for a root, the path of the place in the snapshot, with a slash in front of each component.
-  init(name: [UInt8], parent: RestoredDirectory?, status: FileStatus, inheritance: Inheritance) {
+  /// - Parameters:
+  ///   - name: for the target itself, the path of the restored place in the snapshot, with a slash in front of each component.
+  ///   - status: nil for a directory that a dry run would make.
+  init(name: [UInt8], parent: RestoredDirectory?, status: FileStatus?, inheritance: Inheritance) {
     self.name = name
     self.parent = parent
     self.inheritance = inheritance
-    device = status.device
-    inode = status.inode
+    device = status?.device ?? 0
+    inode = status?.inode ?? 0
   }
+
+  /// Holds the descriptor for good: there is no parent to open the target itself from.
+  func keepOpen(_ file: OpenFile) { root = file }
 
   deinit {
     // A chain of a few thousand parents would otherwise be released by recursion.
@@ -74,6 +81,8 @@ final class RestoredDirectory: @unchecked Sendable {
 
 /// What an entry made in a directory gets from it, besides what the caller asked for.
 struct Inheritance: Sendable {
+  static let unknown = Inheritance(ownerIsCaller: false, hasDefaultACL: false)
+
   /// New entries belong to the caller's user and group, so that setting these can be left out.
   var ownerIsCaller: Bool
   /// New entries get an ACL that the snapshot knows nothing of.
