@@ -67,7 +67,7 @@ struct ContentPlanner {
       return true
     }
     guard item.length <= UInt64(Limits.blobBytes) else { return false }
-    window.pieces.append(Piece(id: id, fileOffset: offset, length: UInt32(item.length), file: place))
+    window.pieces.append(ContentPiece(id: id, fileOffset: offset, length: UInt32(item.length), file: place))
     return true
   }
 }

@@ -1,15 +1,15 @@
 import CairnFormat
 
 /// A piece of a file that is to be fetched: which blob, where it lies in the repository, and where it goes. 80 bytes.
-struct Piece: Sendable {
+struct ContentPiece: Sendable {
   var id: BlobID
   /// Bytes from the start of the file.
   var fileOffset: UInt64
   var length: UInt32
   /// Number of the file in the window.
   var file: UInt32
-  /// Number of the pack in the window; `Piece.nowhere` when the index does not have the blob.
-  var pack: UInt32 = Piece.nowhere
+  /// Number of the pack in the window; `ContentPiece.nowhere` when the index does not have the blob.
+  var pack: UInt32 = ContentPiece.nowhere
   var frameOffset: UInt32 = 0
   var encodedLength: UInt32 = 0
   var rawLength: UInt32 = 0
@@ -27,7 +27,7 @@ struct Piece: Sendable {
   }
 
   /// The order in which pieces are fetched.
-  static func isBefore(_ a: Piece, _ b: Piece) -> Bool {
+  static func isBefore(_ a: ContentPiece, _ b: ContentPiece) -> Bool {
     if a.pack != b.pack { return a.pack < b.pack }
     if a.frameOffset != b.frameOffset { return a.frameOffset < b.frameOffset }
     if a.memberOffset != b.memberOffset { return a.memberOffset < b.memberOffset }
@@ -52,7 +52,7 @@ final class ContentWindow: @unchecked Sendable {
 
   var files: [PendingFile] = []
   /// Until they are located, in the order of the walk: the pieces of one file lie together, ascending.
-  var pieces: [Piece] = []
+  var pieces: [ContentPiece] = []
   /// Holes of files that are compared with existing ones, ordered as the pieces.
   var holes: [Hole] = []
   /// Numbers of files of which no further pieces come.
@@ -73,7 +73,7 @@ final class ContentWindow: @unchecked Sendable {
   ///
   /// - Parameter isEqual: for each piece, in the order of the walk.
   func locate(in index: BlobIndex, isEqual: [Bool]) {
-    var wanted: [Piece] = []
+    var wanted: [ContentPiece] = []
     wanted.reserveCapacity(pieces.count)
     var numbers: [PackIdentity: UInt32] = [:]
     for (position, piece) in pieces.enumerated() where isEqual.isEmpty || !isEqual[position] {
@@ -82,11 +82,11 @@ final class ContentWindow: @unchecked Sendable {
       wanted.append(piece)
     }
     pieces = wanted
-    pieces.sort(by: Piece.isBefore)
+    pieces.sort(by: ContentPiece.isBefore)
   }
 
   /// Nil when the index does not have it, or something else: whoever fetches the piece then looks for other copies.
-  private static func place(of piece: Piece, in index: BlobIndex) -> BlobLocation? {
+  private static func place(of piece: ContentPiece, in index: BlobIndex) -> BlobLocation? {
     // `try?`: an index that cannot be read is as good as one that does not have the blob.
     guard let location = try? index.locate(piece.id.key), location.type == .data, location.length == Int(piece.length) else { return nil }
     let frame = location.frame
@@ -96,7 +96,7 @@ final class ContentWindow: @unchecked Sendable {
     return location
   }
 
-  private func assign(_ location: BlobLocation, to piece: inout Piece, _ numbers: inout [PackIdentity: UInt32]) {
+  private func assign(_ location: BlobLocation, to piece: inout ContentPiece, _ numbers: inout [PackIdentity: UInt32]) {
     let frame = location.frame
     if let last = packs.last, last == frame.pack {
       piece.pack = UInt32(packs.count - 1)
@@ -111,7 +111,7 @@ final class ContentWindow: @unchecked Sendable {
     piece.encodedLength = frame.encodedLength
     piece.rawLength = frame.rawLength
     piece.codec = frame.codec
-    piece.keyRef = frame.keyRef
+    piece.keyRef = frame.keyReference
     piece.memberOffset = UInt32(location.memberOffset)
   }
 
@@ -138,18 +138,18 @@ final class ContentWindow: @unchecked Sendable {
       let start = UInt64(piece.frameOffset)
       let end = start + UInt64(piece.encodedLength)
       if let last = jobs.last, let before = position > 0 ? pieces[position - 1] : nil, before.pack == piece.pack,
-        piece.pack != Piece.nowhere, canJoin(last, before, piece, start, end, read)
+        piece.pack != ContentPiece.nowhere, canJoin(last, before, piece, start, end, read)
       {
         jobs[jobs.count - 1].pieces = last.pieces.lowerBound..<(position + 1)
         jobs[jobs.count - 1].bytes = last.bytes.lowerBound..<max(last.bytes.upperBound, end)
       } else {
-        jobs.append(FetchJob(pieces: position..<(position + 1), bytes: piece.pack == Piece.nowhere ? 0..<0 : start..<end))
+        jobs.append(FetchJob(pieces: position..<(position + 1), bytes: piece.pack == ContentPiece.nowhere ? 0..<0 : start..<end))
       }
     }
     return jobs
   }
 
-  private func canJoin(_ job: FetchJob, _ before: Piece, _ piece: Piece, _ start: UInt64, _ end: UInt64, _ read: UInt64) -> Bool {
+  private func canJoin(_ job: FetchJob, _ before: ContentPiece, _ piece: ContentPiece, _ start: UInt64, _ end: UInt64, _ read: UInt64) -> Bool {
     if before.frameOffset == piece.frameOffset { return true }
     // Frames that overlap are a lie of the index; each is then read by itself and fails by itself.
     guard start >= job.bytes.upperBound, start - job.bytes.upperBound <= Self.largestGap else { return false }

@@ -1,5 +1,6 @@
 import CairnFormat
 import CairnSystem
+import Synchronization
 
 /// Compares what lies in the target with the ids of the snapshot, reading each range once.
 struct ExistingContent {
@@ -16,7 +17,7 @@ struct ExistingContent {
   /// Marks the pieces that the existing file has, and notes for the file which ranges these are and whether anything differs.
   ///
   /// - Throws: only what ends the restore; a file that cannot be read counts as different.
-  func compare(_ pieces: ArraySlice<Piece>, _ holes: ArraySlice<ContentWindow.Hole>, _ flags: EqualFlags) throws {
+  func compare(_ pieces: ArraySlice<ContentPiece>, _ holes: ArraySlice<ContentWindow.Hole>, _ flags: EqualFlags) throws {
     guard !file.isFailed else { return }
     var equal: [Range<UInt64>] = []
     var differs = false
@@ -52,7 +53,7 @@ struct ExistingContent {
     }
   }
 
-  private func has(_ piece: Piece, _ present: OpenFile) throws -> Bool {
+  private func has(_ piece: ContentPiece, _ present: OpenFile) throws -> Bool {
     let buffer = worker.rawBuffer(Int(piece.length))
     guard try present.read(into: buffer, at: piece.fileOffset) == buffer.count else { return false }
     return run.repository.keys.blobID(.data, UnsafeRawBufferPointer(buffer)) == piece.id

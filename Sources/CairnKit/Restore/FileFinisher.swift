@@ -1,5 +1,7 @@
 import CairnFormat
 import CairnSystem
+import Synchronization
+import SystemPackage
 
 /// Giving files their metadata and their names.
 extension RestoreRun {

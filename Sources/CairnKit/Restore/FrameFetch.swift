@@ -34,10 +34,10 @@ struct FrameFetch: Sendable {
     }
   }
 
-  private func isFailed(_ piece: Piece) -> Bool { window.files[Int(piece.file)].isFailed }
+  private func isFailed(_ piece: ContentPiece) -> Bool { window.files[Int(piece.file)].isFailed }
 
   /// - Returns: nil when the bytes cannot be had.
-  private func read(_ job: ContentWindow.FetchJob, _ pieces: [Piece], _ worker: RestoreWorker) -> UnsafeMutableRawBufferPointer? {
+  private func read(_ job: ContentWindow.FetchJob, _ pieces: [ContentPiece], _ worker: RestoreWorker) -> UnsafeMutableRawBufferPointer? {
     guard !job.bytes.isEmpty else { return nil }
     let buffer = worker.encodedBuffer(job.bytes.count)
     let pack = window.packs[Int(pieces[job.pieces.lowerBound].pack)]
@@ -46,11 +46,11 @@ struct FrameFetch: Sendable {
     return buffer
   }
 
-  private func open(_ encoded: UnsafeRawBufferPointer, _ pieces: ArraySlice<Piece>, _ worker: RestoreWorker) throws {
+  private func open(_ encoded: UnsafeRawBufferPointer, _ pieces: ArraySlice<ContentPiece>, _ worker: RestoreWorker) throws {
     guard let first = pieces.first else { return }
     let location = FrameLocation(
       pack: window.packs[Int(first.pack)], offset: first.frameOffset, encodedLength: first.encodedLength, rawLength: first.rawLength,
-      codec: first.codec, keyRef: first.keyRef)
+      codec: first.codec, keyReference: first.keyRef)
     let raw = worker.rawBuffer(Int(first.rawLength))
     do {
       try blobs.openFrame(location, encoded: encoded, into: raw, compressor: worker.compressor)
@@ -58,7 +58,7 @@ struct FrameFetch: Sendable {
       return try recover(pieces, worker)
     }
     // The same blob may be wanted many times, and lies in `pieces` at neighbouring places then.
-    var verified: Piece?
+    var verified: ContentPiece?
     for piece in pieces {
       let start = Int(piece.memberOffset)
       // `locate` has checked each piece against its own frame's length, which pieces of one offset should share; it is read data.
@@ -78,7 +78,7 @@ struct FrameFetch: Sendable {
   }
 
   /// Looks for each blob wherever else it may be.
-  private func recover(_ pieces: ArraySlice<Piece>, _ worker: RestoreWorker) throws {
+  private func recover(_ pieces: ArraySlice<ContentPiece>, _ worker: RestoreWorker) throws {
     for piece in pieces {
       let file = window.files[Int(piece.file)]
       if !file.isFailed {
@@ -93,7 +93,7 @@ struct FrameFetch: Sendable {
     }
   }
 
-  private func deliver(_ piece: Piece, _ bytes: UnsafeRawBufferPointer) throws {
+  private func deliver(_ piece: ContentPiece, _ bytes: UnsafeRawBufferPointer) throws {
     let file = window.files[Int(piece.file)]
     if !file.isFailed {
       do { try write(piece, bytes, file) } catch { try run.fail(file, error) }
@@ -101,7 +101,7 @@ struct FrameFetch: Sendable {
     if file.complete() { try run.finish(file) }
   }
 
-  private func write(_ piece: Piece, _ bytes: UnsafeRawBufferPointer, _ file: PendingFile) throws {
+  private func write(_ piece: ContentPiece, _ bytes: UnsafeRawBufferPointer, _ file: PendingFile) throws {
     let target = try run.temporary(of: file).file
     if run.options.sparse {
       try ZeroRuns.forEachData(bytes, at: piece.fileOffset) { range in

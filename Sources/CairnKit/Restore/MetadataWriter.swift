@@ -1,5 +1,6 @@
 import CairnFormat
 import CairnSystem
+import SystemPackage
 
 /// Puts the metadata of the snapshot on an entry, as far as the caller and the file system can.
 ///

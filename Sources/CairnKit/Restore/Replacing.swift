@@ -1,5 +1,6 @@
 import CairnFormat
 import CairnSystem
+import SystemPackage
 
 /// Making room for entries, and hard links.
 extension RestoreRun {
@@ -76,7 +77,7 @@ extension RestoreRun {
       return
     }
     do {
-      if options.dryRun || (try placeLink(source, link)) {
+      if try options.dryRun || placeLink(source, link) {
         tally.filesRestored.add()
         item(link.directory, link.name, .restored, bytes: size)
       } else {
@@ -96,7 +97,7 @@ extension RestoreRun {
     } catch {
       switch error.errno {
       case .fileExists: break
-      case .tooManyLinks, .notPermitted, .notSupported, .invalidCrossDeviceLink:
+      case .tooManyLinks, .notPermitted, .notSupported, .improperLink:
         try copyInstead(source, from, link, to, error)
         return true
       default: throw error

@@ -1,5 +1,3 @@
-public import CairnSystem
-
 /// What a restore brings back, where to, and how it treats what is there.
 public struct RestoreOptions: Sendable {
   /// When something lies where an entry goes. Directories are always used as they are; this is about everything else.

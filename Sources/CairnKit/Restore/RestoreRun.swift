@@ -3,6 +3,7 @@ import CairnStorage
 import CairnSystem
 import Glibc
 import Synchronization
+import SystemPackage
 
 /// What all threads of one restore share.
 final class RestoreRun: Sendable {

@@ -1,5 +1,3 @@
-import Synchronization
-
 /// The counts of a restore while it runs. Any thread.
 final class RestoreTally: Sendable {
   let filesRestored = Counter()

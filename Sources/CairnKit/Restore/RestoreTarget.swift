@@ -1,6 +1,7 @@
 import CairnFormat
 import CairnSystem
 import Glibc
+import SystemPackage
 
 /// Opening the directory that is restored into.
 struct RestoreTarget {

@@ -1,5 +1,6 @@
 import CairnSystem
 import Synchronization
+import SystemPackage
 
 /// A file of the target that does not have its name yet: without any name where the file system can do that, else under a temporary
 /// one, which goes with the last reference unless the file was placed.

@@ -1,5 +1,6 @@
 import CairnFormat
 import CairnSystem
+import SystemPackage
 
 /// Opening the directories of the target.
 extension TreeMaker {

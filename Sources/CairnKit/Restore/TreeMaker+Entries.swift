@@ -1,5 +1,6 @@
 import CairnFormat
 import CairnSystem
+import SystemPackage
 
 /// Everything that is not a directory.
 extension TreeMaker {
