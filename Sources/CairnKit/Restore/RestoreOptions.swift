@@ -36,8 +36,8 @@ public struct RestoreOptions: Sendable {
   public var skipOwner = false
   /// Do not set extended attributes and ACLs.
   public var skipAttributes = false
-  /// Report each entry as a `ProgressEvent.item`.
-  public var reportItems = true
+  /// Reports an event for every entry, not only for problems.
+  public var reportsItems = false
 
   public init(snapshot: Snapshot, target: [UInt8]) {
     self.snapshot = snapshot

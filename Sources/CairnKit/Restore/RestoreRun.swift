@@ -82,7 +82,7 @@ final class RestoreRun: Sendable {
   /// Says what happened to an entry.
   func item(_ directory: RestoredDirectory?, _ name: [UInt8], _ action: ItemAction, bytes: UInt64, isDirectory: Bool = false) {
     context.counters.filesDone.add()
-    guard options.reportItems else { return }
+    guard options.reportsItems else { return }
     let path = directory?.path(name) ?? prefix + [0x2f] + name
     context.sink.report(.item(path: path, action: action, bytes: bytes, isDirectory: isDirectory))
   }
