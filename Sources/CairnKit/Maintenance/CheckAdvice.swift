@@ -1,0 +1,56 @@
+import CairnFormat
+import CairnStorage
+
+/// What to do about a finding.
+enum CheckAdvice {
+  /// An object that has no second copy in the repository.
+  static func replace(_ object: String) -> String {
+    "If another copy of the repository has \(object), put it back and run 'cairn check --read-data'; "
+      + "otherwise 'cairn restore SNAPSHOT --target DIR' brings back everything that does not need it and names the rest."
+  }
+
+  /// A damaged copy of an object that has a good one.
+  static func copy(_ good: String, over damaged: String, at location: String) -> String {
+    "Replace it with the good copy: cp -f '\(location)/\(good)' '\(location)/\(damaged)'"
+  }
+
+  /// Something that nobody refers to.
+  static let prune = "It only takes room; 'cairn prune' frees it."
+
+  static func foreign(_ path: String, at location: String) -> String {
+    "Cairn did not put it there and leaves it alone. If you do not need it: rm '\(location)/\(path)'"
+  }
+
+  /// The repository is sound; a file that can be made again is not.
+  static let cache = "Run the command again with --no-cache; the cache directory can be removed at any time."
+}
+
+extension FormatError {
+  /// Completes a sentence that begins with the object's name.
+  var predicate: String {
+    switch self {
+    case .truncated: "is shorter than its content"
+    case .trailingBytes: "has bytes after its end"
+    case .badMagic: "is not an object of this kind"
+    case .unsupportedVersion(let version): "has format version \(version), which this program does not know"
+    case .unsupportedFeature: "uses a feature that this program does not know; a newer version may read it"
+    case .authenticationFailed: "fails authentication: its bytes were changed, or are those of another object"
+    case .limitExceeded(let what): "exceeds a limit (\(what))"
+    case .notCanonical(let what): "is not in canonical form (\(what))"
+    case .invalid(let what): "holds an invalid value (\(what))"
+    }
+  }
+}
+
+extension StorageError {
+  /// Completes a sentence that begins with the object's name.
+  var predicate: String {
+    switch self {
+    case .notFound: "is missing"
+    case .truncated: "is shorter than it must be"
+    case .alreadyExists: "has another size than it must have"
+    case .noSpace(let text), .denied(let text), .readOnly(let text), .io(let text), .notARepository(let text):
+      "cannot be read: \(text.hasSuffix(".") ? String(text.dropLast()) : text)"
+    }
+  }
+}

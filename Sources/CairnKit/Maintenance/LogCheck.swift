@@ -1,0 +1,73 @@
+import CairnFormat
+import CairnStorage
+
+/// Checks the maintenance log: every record by itself, and that each follows the one before it.
+struct LogCheck {
+  /// What the rest of the check has to know of the log.
+  struct Outcome {
+    /// Runs that wrote records: packs and deltas may carry their ids.
+    var owners: Set<SessionID> = []
+    /// Index deltas that records name.
+    var deltas: [String] = []
+  }
+
+  let repository: Repository
+  let findings: FindingList
+
+  func perform() throws -> Outcome {
+    let storage = repository.storage
+    var numbers: [(UInt64, ObjectKey)] = []
+    try storageCall("listing the maintenance log") {
+      try storage.list(.log) { key, _ in
+        if let number = Hexadecimal.number64(key.name) {
+          numbers.append((number, key))
+        } else {
+          findings.add(key.path, "is no record of the log", .garbage, next: CheckAdvice.foreign(key.path, at: storage.location))
+        }
+      }
+    }
+    var outcome = Outcome()
+    var expected: UInt64 = 0
+    var digest: ObjectHash? = .zero
+    for (number, key) in numbers.sorted(by: { $0.0 < $1.0 }) {
+      if number != expected { reportGap(from: expected, to: number) }
+      digest = try check(number, key, after: number == expected ? digest : nil, &outcome)
+      expected = number &+ 1
+    }
+    return outcome
+  }
+
+  /// - Parameter previous: the digest of the record before, when that was good.
+  /// - Returns: the digest of this record, when it is good.
+  private func check(_ number: UInt64, _ key: ObjectKey, after previous: ObjectHash?, _ outcome: inout Outcome) throws -> ObjectHash? {
+    let result = try ObjectFault.catching {
+      let bytes = try repository.storage.checkedBytes(key, limit: Envelope.Kind.log.maximumStoredBytes)
+      let content = try Envelope.open(.log, logicalName: LogicalName.log(number), bytes, keys: repository.keys)
+      let record = try LogRecord.decode(content)
+      guard record.index == number else { throw FormatError.invalid("index of the record") }
+      return (record, SHA256Digest.hash(bytes))
+    }
+    switch result {
+    case .failure(let fault):
+      findings.add(
+        key.path, "\(fault.what): what maintenance decided there (snapshots forgotten, tags changed, packs removed) is not known",
+        .harmless, next: CheckAdvice.replace(key.path))
+      return nil
+    case .success(let (record, digest)):
+      if let previous, record.previous != previous {
+        findings.add(
+          key.path, "does not follow the record before it: one of the two was replaced", .harmless, next: CheckAdvice.replace(key.path))
+      }
+      outcome.owners.insert(record.owner)
+      outcome.deltas += record.deltas
+      return digest
+    }
+  }
+
+  private func reportGap(from first: UInt64, to next: UInt64) {
+    let name = "log/\(Records.logName(first))"
+    let what = next - first == 1 ? "is missing" : "and \(next - first - 1) records behind it are missing"
+    findings.add(
+      name, "\(what): what maintenance decided there is not known", .harmless, next: CheckAdvice.replace(name))
+  }
+}

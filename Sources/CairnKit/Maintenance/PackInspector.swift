@@ -1,0 +1,225 @@
+import CairnFormat
+import CairnStorage
+import CairnSystem
+
+/// Looks at packs for one thread, with buffers of its own.
+final class PackInspector {
+  private let run: CheckRun
+  private let compressor = Compressor()
+  private var pack = GrowingBuffer()
+  private var raw = GrowingBuffer()
+
+  init(run: CheckRun) { self.run = run }
+
+  func inspect(_ job: PackCheck.Job) throws {
+    try run.context.cancellation.check()
+    let name = job.name
+    guard let key = ObjectKey(kind: .packs, name: name.name) else { return }
+    guard let size = job.size else {
+      return run.damage.add(pack: name, add(key, "is missing"))
+    }
+    switch job.source {
+    case .indexed(let expected): try inspect(key, name, expected, size: size, isReadWhole: job.isReadWhole)
+    case .unlisted:
+      let own = try ObjectFault.catching { try PackFile.read(key, size: size, storage: run.storage, keys: run.keys) }
+      switch own {
+      case .success(let expected): try inspect(key, name, expected, size: size, isReadWhole: job.isReadWhole)
+      case .failure(let fault): run.damage.add(pack: name, add(key, fault.what))
+      }
+    }
+    if job.isReadWhole { run.context.counters.filesDone.add() }
+  }
+
+  private func inspect(_ key: ObjectKey, _ name: PackName, _ expected: IndexedPack, size: UInt64, isReadWhole: Bool) throws {
+    if !isReadWhole {
+      guard let fault = try headFault(key, expected, size: size) else { return }
+      // Something is wrong at the ends. Which blobs are still good can only be told by reading it all.
+      return try readWhole(key, name, expected, size: size, fault: fault)
+    }
+    try readWhole(key, name, expected, size: size, fault: nil)
+    run.packsRead.add()
+  }
+
+  private func add(_ key: ObjectKey, _ what: String) -> FindingList.Place? {
+    run.findings.add(
+      key.path, what, .harmless,
+      next: "No snapshot needs what is damaged, so nothing is lost; if another copy of the repository has \(key.path), put it back.")
+  }
+
+  // MARK: - Header, directory, trailer
+
+  /// What is wrong with the two ends of a pack, by two small reads; nil when they agree with the index.
+  private func headFault(_ key: ObjectKey, _ expected: IndexedPack, size: UInt64) throws -> ObjectFault? {
+    let result = try ObjectFault.catching {
+      try checkSize(size, expected)
+      let table = try PackDirectory.encode(expected.frames, packClass: expected.packClass)
+      let tailLength = min(Int(expected.size), table.count + PackDirectory.overhead + PackTrailer.length)
+      let header = try range(key, at: 0, count: Int(expected.headerLength))
+      let tail = try range(key, at: size - UInt64(tailLength), count: tailLength)
+      let trailer = try tail.withUnsafeBytes { bytes throws(FormatError) in
+        try PackTrailer.decode(UnsafeRawBufferPointer(rebasing: bytes.suffix(PackTrailer.length)), packSize: size)
+      }
+      let start = Int64(trailer.directoryOffset) - Int64(size) + Int64(tailLength)
+      // The usual case: the directory lies where the index makes us expect it, and the second read brought it along.
+      let isInTail = start >= 0 && Int(start) + Int(trailer.directoryLength) <= tailLength
+      let sealed = try isInTail
+        ? Array(tail[Int(start)..<Int(start) + Int(trailer.directoryLength)])
+        : range(key, at: trailer.directoryOffset, count: Int(trailer.directoryLength))
+      try compare(header, sealed, trailer, expected)
+    }
+    guard case .failure(let fault) = result else { return nil }
+    return fault
+  }
+
+  private func checkSize(_ size: UInt64, _ expected: IndexedPack) throws {
+    guard size != expected.size else { return }
+    if size == 0 { throw ObjectFault(what: "is empty") }
+    throw ObjectFault(what: "\(size < expected.size ? "is cut short: it" : "has grown: it") has \(size) bytes instead of \(expected.size)")
+  }
+
+  private func compare(_ headerBytes: [UInt8], _ sealed: [UInt8], _ trailer: PackTrailer, _ expected: IndexedPack) throws {
+    do {
+      let header = try PackHeader.decode(headerBytes)
+      guard header.session == expected.owner, header.packClass == expected.packClass, header.encodedLength == Int(expected.headerLength) else {
+        throw ObjectFault(what: "is another pack than its name says")
+      }
+      let frames = try sealed.withUnsafeBytes { bytes throws(FormatError) in
+        try PackDirectory.open(bytes, header: header, offset: trailer.directoryOffset, keys: run.keys)
+      }
+      guard frames == expected.frames else { throw ObjectFault(what: "holds another directory than the index says: it is another pack") }
+    } catch let error as FormatError {
+      throw ObjectFault(what: "has a damaged header or directory (\(error))")
+    }
+    try checkIndex(expected)
+  }
+
+  /// Whether the local image of the index finds what the repository's index says.
+  private func checkIndex(_ expected: IndexedPack) throws {
+    var offset = expected.headerLength
+    for frame in expected.frames {
+      if let member = frame.members.first {
+        let places = try run.view.index.locations(member.key)
+        let isFound = places.contains {
+          $0.frame.pack.hash == expected.hash && $0.frame.pack.owner == expected.owner && $0.frame.offset == offset
+        }
+        if !isFound {
+          run.findings.add("the local cache of the index", "does not agree with the repository", .harmless, next: CheckAdvice.cache)
+        }
+      }
+      offset &+= frame.encodedLength
+    }
+  }
+
+  private func range(_ key: ObjectKey, at offset: UInt64, count: Int) throws -> [UInt8] {
+    try [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
+      let got = try run.storage.read(key, at: offset, into: UnsafeMutableRawBufferPointer(buffer))
+      guard got == count else { throw StorageError.truncated(key) }
+      initialized = count
+    }
+  }
+
+  // MARK: - All bytes
+
+  /// Reads as much of the pack as there is, compares its hash, and opens every frame.
+  private func readWhole(_ key: ObjectKey, _ name: PackName, _ expected: IndexedPack, size: UInt64, fault: ObjectFault?) throws {
+    let count = Int(min(size, expected.size))
+    let buffer = pack.bytes(Int(expected.size))
+    let (good, hash, failure) = try read(key, into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<count]))
+    var bad: [(offset: UInt32, members: Int)] = []
+    expected.forEachFrame { frame, offset in
+      let isThere = good.contains { $0.lowerBound <= Int(offset) && Int(offset) + Int(frame.encodedLength) <= $0.upperBound }
+      if !isThere || !opens(frame, at: offset, in: UnsafeRawBufferPointer(buffer), expected) {
+        bad.append((offset, frame.members.count))
+      }
+    }
+    guard let what = try describe(key, expected, size: size, hash: hash, fault: fault, failure: failure, bad) else {
+      return try checkIndex(expected)
+    }
+    let place = add(key, what)
+    for frame in bad { run.damage.add(frameAt: frame.offset, of: name, place) }
+  }
+
+  /// What is wrong, in one sentence; nil when nothing is.
+  private func describe(
+    _ key: ObjectKey, _ expected: IndexedPack, size: UInt64, hash: ObjectHash?, fault: ObjectFault?, failure: StorageError?,
+    _ bad: [(offset: UInt32, members: Int)]
+  ) throws -> String? {
+    var fault = fault
+    if fault == nil, case .failure(let found) = try ObjectFault.catching({ try checkSize(size, expected) }) { fault = found }
+    if fault == nil, let failure { fault = ObjectFault(what: failure.predicate) }
+    if fault == nil, hash != expected.hash {
+      fault = try headFault(key, expected, size: size) ?? ObjectFault(what: "is damaged: its \(size) bytes do not hash to its name")
+    }
+    if fault == nil, bad.isEmpty { return nil }
+    let what = fault?.what ?? "holds other content than its directory says"
+    guard !bad.isEmpty else { return "\(what); every blob in it is good" }
+    let blobs = bad.reduce(0) { $0 + $1.members }
+    return "\(what); \(blobs) of its \(expected.frames.reduce(0) { $0 + $1.members.count }) blobs cannot be read"
+  }
+
+  /// Reads an object from its start, in pieces; where a piece cannot be read, goes on behind it.
+  ///
+  /// - Returns: the ranges that were read, the hash of all bytes if all were, and the first failure.
+  private func read(
+    _ key: ObjectKey, into buffer: UnsafeMutableRawBufferPointer
+  ) throws -> (good: [Range<Int>], hash: ObjectHash?, failure: StorageError?) {
+    var digest = SHA256Digest.Incremental()
+    var good: [Range<Int>] = []
+    var failure: StorageError?
+    var offset = 0
+    while offset < buffer.count {
+      try run.context.cancellation.check()
+      // Whole frames lie within a few of these; smaller ones would lose less to a bad block and cost more calls.
+      let end = min(offset + (failure == nil ? 4 << 20 : 64 << 10), buffer.count)
+      let piece = UnsafeMutableRawBufferPointer(rebasing: buffer[offset..<end])
+      do throws(StorageError) {
+        try run.storage.readExactly(key, at: UInt64(offset), into: piece)
+        digest.update(UnsafeRawBufferPointer(piece))
+        if let last = good.last, last.upperBound == offset { good[good.count - 1] = last.lowerBound..<end } else { good.append(offset..<end) }
+        run.bytesRead.add(UInt64(piece.count))
+        run.context.counters.bytesDone.add(UInt64(piece.count))
+        offset = end
+      } catch {
+        // The piece once more in small steps, then past what cannot be read.
+        if failure != nil { offset = end }
+        failure = failure ?? error
+      }
+    }
+    return (good, failure == nil ? digest.finish() : nil, failure)
+  }
+
+  /// Whether a frame opens and its members have the keys that the index says.
+  private func opens(_ frame: FrameEntry, at offset: UInt32, in buffer: UnsafeRawBufferPointer, _ expected: IndexedPack) -> Bool {
+    let encoded = UnsafeRawBufferPointer(rebasing: buffer[Int(offset)..<Int(offset) + Int(frame.encodedLength)])
+    let content = UnsafeMutableRawBufferPointer(rebasing: raw.bytes(Int(frame.rawLength))[..<Int(frame.rawLength)])
+    do {
+      try FrameCodec.open(
+        keys: run.keys, packClass: expected.packClass, codec: frame.codec, keyReference: frame.keyReference, encoded: encoded, into: content,
+        compressor: compressor)
+    } catch { return false }
+    var start = 0
+    for member in frame.members {
+      let blob = UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(content)[start..<start + Int(member.length)])
+      guard run.keys.blobID(member.type, blob).key == member.key else { return false }
+      start += Int(member.length)
+    }
+    run.blobsRead.add(UInt64(frame.members.count))
+    return true
+  }
+}
+
+/// Memory that grows to the largest size asked for and is given back at the end.
+private struct GrowingBuffer: ~Copyable {
+  private var memory = UnsafeMutableRawBufferPointer(start: nil, count: 0)
+
+  deinit { memory.deallocate() }
+
+  /// At least `count` bytes of whatever content.
+  mutating func bytes(_ count: Int) -> UnsafeMutableRawBufferPointer {
+    if memory.count < count {
+      memory.deallocate()
+      memory = .allocate(byteCount: count, alignment: 4096)
+    }
+    return memory
+  }
+}
