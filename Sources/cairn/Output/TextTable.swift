@@ -1,0 +1,80 @@
+/// Columns of text, each as wide as its widest cell.
+struct TextTable {
+  enum Alignment { case left, right }
+
+  private let header: [String]
+  private let alignments: [Alignment]
+  private var rows: [[String]] = []
+
+  /// - Parameter columns: title and alignment of each column.
+  init(_ columns: [(title: String, alignment: Alignment)]) {
+    header = columns.map(\.title)
+    alignments = columns.map(\.alignment)
+  }
+
+  /// Adds a row. A cell may hold several lines: they are printed below each other.
+  mutating func add(_ cells: [String]) { rows.append(cells) }
+
+  /// The lines, without trailing spaces: header, a rule, rows, a rule.
+  func lines() -> [String] {
+    let split = rows.map { $0.map { $0.split(separator: "\n", omittingEmptySubsequences: false).map(String.init) } }
+    var widths = header.map(DisplayWidth.of)
+    for row in split {
+      for (column, cell) in row.enumerated() where column < widths.count {
+        widths[column] = max(widths[column], cell.map(DisplayWidth.of).max() ?? 0)
+      }
+    }
+    let rule = String(repeating: "-", count: widths.reduce(0, +) + 2 * max(0, widths.count - 1))
+    var out = [render(header, widths), rule]
+    for row in split {
+      for index in 0..<(row.map(\.count).max() ?? 0) {
+        out.append(render(row.map { index < $0.count ? $0[index] : "" }, widths))
+      }
+    }
+    return out + [rule]
+  }
+
+  private func render(_ cells: [String], _ widths: [Int]) -> String {
+    var line = ""
+    for (column, cell) in cells.enumerated() where column < widths.count {
+      if column > 0 { line += "  " }
+      let padding = String(repeating: " ", count: max(0, widths[column] - DisplayWidth.of(cell)))
+      line += alignments[column] == .left ? cell + padding : padding + cell
+    }
+    while line.last == " " { line.removeLast() }
+    return line
+  }
+}
+
+/// How many cells of a terminal a text takes.
+enum DisplayWidth {
+  /// Combining marks take none, East Asian wide characters and emoji two, the rest one. Control characters do not occur: names are escaped.
+  static func of(_ text: String) -> Int {
+    if text.utf8.allSatisfy({ $0 < 0x80 }) { return text.utf8.count }
+    return text.unicodeScalars.reduce(0) { $0 + width(of: $1) }
+  }
+
+  /// As much of the start of `text` as fits into `columns`.
+  static func prefix(_ text: String, columns: Int) -> String {
+    var used = 0
+    var scalars = String.UnicodeScalarView()
+    for scalar in text.unicodeScalars {
+      used += width(of: scalar)
+      if used > columns { break }
+      scalars.append(scalar)
+    }
+    return String(scalars)
+  }
+
+  private static func width(of scalar: Unicode.Scalar) -> Int {
+    switch scalar.value {
+    case 0x300...0x36f, 0x483...0x489, 0x591...0x5bd, 0x610...0x61a, 0x64b...0x65f, 0x1ab0...0x1aff, 0x1dc0...0x1dff, 0x20d0...0x20ff,
+      0xfe00...0xfe0f, 0xfe20...0xfe2f:
+      0
+    case 0x1100...0x115f, 0x2e80...0x303e, 0x3041...0xa4cf, 0xac00...0xd7a3, 0xf900...0xfaff, 0xfe30...0xfe6f, 0xff00...0xff60,
+      0xffe0...0xffe6, 0x1f300...0x1f64f, 0x1f900...0x1f9ff, 0x20000...0x3fffd:
+      2
+    default: 1
+    }
+  }
+}
