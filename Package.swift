@@ -10,6 +10,10 @@ let swift: [SwiftSetting] = [
 /// System-call fault hooks exist in debug builds only; a release binary does not carry them.
 let faults: [SwiftSetting] = [.define("FAULT_INJECTION", .when(configuration: .debug))]
 
+/// The archives, not the shared objects: the binary runs where neither library is installed. This is why the module maps have
+/// no `link` line.
+let archives: [LinkerSetting] = [.linkedLibrary(":libsodium.a"), .linkedLibrary(":libzstd.a")]
+
 /// The names of error numbers (`Errno.noSpace`), for whoever looks at a `FileError`.
 let errorNumbers: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
 
@@ -35,7 +39,7 @@ let package = Package(
     .target(
       name: "CairnFormat",
       dependencies: ["CSodium", "CZstd", "CCairn", .product(name: "Crypto", package: "swift-crypto")],
-      swiftSettings: swift),
+      swiftSettings: swift, linkerSettings: archives),
     .target(name: "CairnStorage", dependencies: ["CairnSystem", errorNumbers], swiftSettings: swift),
     .target(
       name: "CairnKit", dependencies: ["CairnFormat", "CairnStorage", "CairnSystem", errorNumbers],

@@ -57,13 +57,15 @@ struct JSONLine {
     bytes += Array("null".utf8)
   }
 
-  mutating func member(_ name: String, object body: (inout JSONLine) -> Void) {
+  /// A nested object.
+  mutating func member(_ name: String, _ body: (inout JSONLine) -> Void) {
     key(name)
     object(body)
     needsComma = true
   }
 
-  mutating func member(_ name: String, array body: (inout JSONLine) -> Void) {
+  /// A nested array.
+  mutating func list(_ name: String, _ body: (inout JSONLine) -> Void) {
     key(name)
     array(body)
     needsComma = true
@@ -71,9 +73,9 @@ struct JSONLine {
 
   /// An array of names; those that are not UTF-8 make a parallel array `<name>_base64` of all of them.
   mutating func member(_ name: String, names: [[UInt8]]) {
-    member(name) { line in for item in names { line.element(String(decoding: item, as: UTF8.self)) } }
+    list(name) { line in for item in names { line.element(String(decoding: item, as: UTF8.self)) } }
     guard !names.allSatisfy(UTF8Text.isWellFormed) else { return }
-    member(name + "_base64") { line in for item in names { line.element(String(decoding: Base64.encode(item), as: UTF8.self)) } }
+    list(name + "_base64") { line in for item in names { line.element(String(decoding: Base64.encode(item), as: UTF8.self)) } }
   }
 
   // MARK: Elements of an array

@@ -1,0 +1,25 @@
+import ArgumentParser
+import CairnKit
+
+/// The root of the command line.
+struct Cairn: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "cairn",
+    abstract: "Backs up directories into an encrypted, deduplicating repository, and restores them.",
+    discussion: """
+      Snapshots are named by 'latest', 'latest~N' (the Nth before the latest) or the first digits of an id; \
+      SNAPSHOT:PATH means a path inside.
+
+      EXIT STATUS
+      \(ExitStatus.table)
+
+      ENVIRONMENT (RESTIC_... stands in for those restic has too)
+      \(EnvironmentVariables.table)
+      """,
+    version: programVersion,
+    subcommands: [Version.self],
+    groupedSubcommands: [
+    ])
+
+  @OptionGroup(title: "Global options") var global: GlobalOptions
+}

@@ -1,0 +1,33 @@
+import ArgumentParser
+import CairnKit
+
+/// Which snapshots a command looks at.
+struct FilterOptions: ParsableArguments {
+  @Option(
+    name: [.customShort("H"), .long], parsing: .unconditional,
+    help: ArgumentHelp("Only snapshots of this host; may be repeated. Else CAIRN_HOST.", valueName: "name"))
+  var host: [String] = []
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Only snapshots with all tags of this list; repeated, any of the lists suffices.", valueName: "tag,..."))
+  var tag: [CommaList] = []
+
+  @Option(
+    parsing: .unconditional, help: ArgumentHelp("Only snapshots of this source path; repeated, of all of them.", valueName: "path"),
+    completion: .file())
+  var path: [String] = []
+
+  @Option(parsing: .unconditional, help: ArgumentHelp("Only snapshots of this series: its name, or the start of its id.", valueName: "series"))
+  var series: String?
+
+  /// The filter; CAIRN_HOST stands in for `--host`.
+  func filter(_ environment: EnvironmentVariables) -> SnapshotFilter {
+    var filter = SnapshotFilter()
+    filter.hosts = host.isEmpty ? environment.value(.host).map { [$0] } ?? [] : host.filter { !$0.isEmpty }
+    filter.tags = tag.map(\.items)
+    filter.paths = path
+    filter.series = series
+    return filter
+  }
+}

@@ -1,0 +1,84 @@
+import CairnKit
+
+/// Turns the events of a running verb into lines: problems on standard error, entries on standard output with `-vv`.
+final class Reporter: ProgressSink {
+  private let console: Console
+  /// restic names the phase of an error; "archival" for backup, "restore" for restore.
+  private let phase: String
+
+  init(_ console: Console, phase: String) {
+    self.console = console
+    self.phase = phase
+  }
+
+  func report(_ event: ProgressEvent) {
+    switch event {
+    case .problem(let problem): report(problem)
+    case .message(let sentence): report(message: sentence)
+    case .item(let path, let action, let bytes, let isDirectory):
+      if console.verbosity >= 2 { item(path, action, bytes, isDirectory) }
+    case .scanned(let files, let bytes):
+      if console.verbosity >= 2 { scanned(files, bytes) }
+    }
+  }
+
+  /// One file or object that could not be handled.
+  func report(_ problem: ItemProblem) {
+    let during = problem.during.isEmpty ? phase : problem.during
+    guard console.json else {
+      let path = problem.path.isEmpty ? "" : Escaping.terminal(problem.path) + ": "
+      console.complain("error: \(path)\(during): \(problem.message)")
+      return
+    }
+    console.complain(
+      JSONLine.object { line in
+        line.member("message_type", "error")
+        line.member("error") { $0.member("message", problem.message) }
+        line.member("during", during)
+        line.member("item", bytes: problem.path)
+      })
+  }
+
+  private func report(message: String) {
+    if console.json {
+      console.complain(
+        JSONLine.object { line in
+          line.member("message_type", "message")
+          line.member("message", message)
+        })
+    } else if !console.isQuiet {
+      console.complain(message)
+    }
+  }
+
+  private func item(_ path: [UInt8], _ action: ItemAction, _ bytes: UInt64, _ isDirectory: Bool) {
+    guard console.json else {
+      let word = action.rawValue + String(repeating: " ", count: max(1, 10 - action.rawValue.utf8.count))
+      let size = isDirectory || bytes == 0 ? "" : " (\(Human.bytes(bytes)))"
+      console.line(word + Escaping.terminal(path) + (isDirectory && path.last != 0x2f ? "/" : "") + size)
+      return
+    }
+    console.line(
+      JSONLine.object { line in
+        line.member("message_type", "verbose_status")
+        line.member("action", action.rawValue)
+        line.member("item", bytes: isDirectory && path.last != 0x2f ? path + [0x2f] : path)
+        line.member(phase == "restore" ? "size" : "data_size", bytes)
+      })
+  }
+
+  private func scanned(_ files: UInt64, _ bytes: UInt64) {
+    guard console.json else {
+      console.line("scan finished: \(Human.count(files, "file")), \(Human.bytes(bytes))")
+      return
+    }
+    console.line(
+      JSONLine.object { line in
+        line.member("message_type", "verbose_status")
+        line.member("action", "scan_finished")
+        line.member("item", "")
+        line.member("data_size", bytes)
+        line.member("total_files", files)
+      })
+  }
+}
