@@ -17,8 +17,11 @@ struct Cairn: ParsableCommand {
       \(EnvironmentVariables.table)
       """,
     version: programVersion,
-    subcommands: [Version.self],
     groupedSubcommands: [
+      CommandGroup(name: "Backing up and restoring", subcommands: [Init.self, Backup.self]),
+      CommandGroup(name: "Looking at snapshots", subcommands: [Snapshots.self]),
+      CommandGroup(name: "Keeping the repository", subcommands: [Tag.self, Key.self]),
+      CommandGroup(name: "The program", subcommands: [Version.self]),
     ])
 
   @OptionGroup(title: "Global options") var global: GlobalOptions

@@ -85,7 +85,7 @@ struct JSONLine {
     string(Array(value.utf8))
   }
 
-  mutating func element(object body: (inout JSONLine) -> Void) {
+  mutating func element(_ body: (inout JSONLine) -> Void) {
     comma()
     object(body)
     needsComma = true

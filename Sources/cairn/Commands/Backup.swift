@@ -1,0 +1,133 @@
+import ArgumentParser
+import CairnKit
+import CairnSystem
+
+/// `cairn backup`
+struct Backup: ParsableCommand, Verb {
+  static let configuration = CommandConfiguration(
+    abstract: "Stores files and directories as a new snapshot.",
+    discussion: """
+      Files that cannot be read are named and left out, and the exit status is 3. An interrupted backup leaves the repository \
+      consistent: the same command again goes on where it stopped.
+
+      EXAMPLES
+        cairn backup ~/documents --exclude '*.tmp'
+        cairn backup --one-file-system / --exclude /proc --exclude-caches
+        cairn backup --stdin-from-command --stdin-filename db.sql -- pg_dump mydb
+      """,
+    aliases: ["create"])
+
+  @OptionGroup(title: "Sources") var sources: SourceArguments
+  @OptionGroup(title: "Leaving out") var excluding: ExcludeArguments
+  @OptionGroup(title: "The snapshot") var description: SnapshotArguments
+
+  @Flag(name: [.customShort("n"), .long], help: "Do everything but store.")
+  var dryRun = false
+
+  @Option(help: ArgumentHelp("Files read at a time. Else CAIRN_READ_CONCURRENCY; default by processors.", valueName: "number"))
+  var readConcurrency: Int?
+
+  @Flag(help: "Do not open again and compare what was just sealed.")
+  var noReadBack = false
+
+  @Flag(help: "Do not count the sources beforehand for the progress line.")
+  var noScan = false
+
+  @OptionGroup(title: "Global options") var global: GlobalOptions
+
+  var phase: String { "archival" }
+
+  func validate() throws {
+    if let count = readConcurrency, !(1...256).contains(count) { throw ValidationError("--read-concurrency must be 1 to 256.") }
+  }
+
+  func perform(_ run: Invocation) throws -> ExitStatus {
+    let options = try options(run)
+    let repository = try run.openRepository()
+    Interruption.install(run.console, run.context.cancellation)
+    Host.raiseOpenFileLimit()
+    var context = run.context
+    context.threads = try threads(run)
+    let report = try run.withProgress { try repository.backup(options, context: context) }
+    BackupSummary(report, isDryRun: dryRun).print(to: run.console)
+    if report.problems > 0 { return .incomplete }
+    return report.skippedUnchanged && description.errorIfUnchanged ? .unchanged : .success
+  }
+
+  private func options(_ run: Invocation) throws -> BackupOptions {
+    var options = BackupOptions()
+    try sources.apply(to: &options)
+    options.excludes = excluding.options
+    options.oneFileSystem = excluding.oneFileSystem
+    options.ignoreFiles = excluding.ignoreFile
+    description.apply(to: &options, run.environment)
+    options.dryRun = dryRun
+    options.setCompression(level: try run.compressionLevel())
+    options.readBack = !noReadBack
+    options.arguments = RawArguments.ofProcess().map(RawArguments.bytes)
+    options.programVersion = programVersion
+    options.reportsItems = global.verbose >= 2
+    options.estimatesTotals = !noScan && !global.quiet && (global.json || run.console.errorIsTerminal)
+    return options
+  }
+
+  private func threads(_ run: Invocation) throws -> Int? {
+    if let readConcurrency { return readConcurrency }
+    guard let text = run.environment.value(.readConcurrency) else { return nil }
+    guard let count = Int(text), (1...256).contains(count) else { throw Invocation.invalid(.readConcurrency, text) }
+    return count
+  }
+}
+
+/// What a backup says at its end.
+struct BackupSummary {
+  private let report: BackupReport
+  private let isDryRun: Bool
+
+  init(_ report: BackupReport, isDryRun: Bool) {
+    self.report = report
+    self.isDryRun = isDryRun
+  }
+
+  func print(to console: Console) {
+    if console.json { console.line(json) } else { for line in text { console.remark(line) } }
+  }
+
+  private var text: [String] {
+    let s = report.statistics
+    let added = isDryRun ? "Would be added to the repository" : "Added to the repository"
+    var lines = [
+      "Files:  \(column(s.filesNew)) new, \(column(s.filesChanged)) changed, \(column(s.filesUnchanged)) unmodified",
+      "Dirs:   \(column(s.directoriesNew)) new, \(column(s.directoriesChanged)) changed, \(column(s.directoriesUnchanged)) unmodified",
+      "\(added): \(Human.bytes(s.bytesAdded)) (\(Human.bytes(s.bytesStored)) stored)",
+      "processed \(Human.count(s.filesTotal, "file")), \(Human.bytes(s.bytesProcessed)) in \(Human.duration(report.seconds))",
+    ]
+    if let snapshot = report.snapshot {
+      lines.append("snapshot \(snapshot.shortID) saved (\(report.kindName))")
+    } else {
+      lines.append(report.skippedUnchanged ? "nothing changed: no snapshot was made" : "dry run: no snapshot was made")
+    }
+    if report.problems > 0 { lines.append("\(Human.count(report.problems, "problem")): see the lines above; the rest is stored") }
+    return lines
+  }
+
+  private var json: JSONLine {
+    JSONLine.object { line in
+      line.member("message_type", "summary")
+      if isDryRun { line.member("dry_run", true) }
+      SnapshotRecord.counters(report.statistics, to: &line)
+      line.member("backup_start", SnapshotRecord.rfc3339(report.started))
+      let end = Double(report.started.seconds) + Double(report.started.nanoseconds) / 1e9 + report.seconds
+      line.member("backup_end", LocalTime.rfc3339(Int64(end), UInt32((end - end.rounded(.down)) * 1e9)))
+      line.member("total_duration", report.seconds)
+      line.member("kind", report.kindName)
+      if let base = report.baseHex { line.member("base", base) }
+      if let snapshot = report.snapshot { line.member("snapshot_id", snapshot.idHex) }
+    }
+  }
+
+  private func column(_ n: UInt64) -> String {
+    let digits = String(n)
+    return String(repeating: " ", count: max(0, 7 - digits.utf8.count)) + digits
+  }
+}

@@ -1,0 +1,69 @@
+import ArgumentParser
+import CairnKit
+
+/// What a new snapshot is and says of itself.
+struct SnapshotArguments: ParsableArguments {
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "full reads every file; incremental trusts size, times and inode against the newest snapshot of the series, differential against the "
+        + "newest full one. Default auto: full for the first, else incremental.", valueName: "kind"))
+  var kind = BackupOptions.KindChoice.auto
+
+  @Option(parsing: .unconditional, help: ArgumentHelp("The series by name; default: host and sources make it.", valueName: "name"))
+  var series: String?
+
+  @Option(parsing: .unconditional, help: ArgumentHelp("Tags of the snapshot; may be repeated.", valueName: "tag,..."))
+  var tag: [CommaList] = []
+
+  @Option(parsing: .unconditional, help: ArgumentHelp("A sentence to keep with the snapshot.", valueName: "text"))
+  var description: String?
+
+  @Option(
+    name: [.customShort("H"), .long], parsing: .unconditional,
+    help: ArgumentHelp("The host name to record. Else CAIRN_HOST; default this machine's.", valueName: "name"))
+  var host: String?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("The snapshot's time: 'YYYY-MM-DD HH:MM:SS' or 'now', the default.", valueName: "time"))
+  var time: TimeArgument?
+
+  @Option(parsing: .unconditional, help: ArgumentHelp("Compare with this snapshot instead of the series' own.", valueName: "snapshot"))
+  var parent: String?
+
+  @Flag(name: [.short, .long], help: "Read every file again.")
+  var force = false
+
+  @Flag(help: "A changed inode number does not make a file count as changed.")
+  var ignoreInode = false
+
+  @Flag(help: "A changed ctime does not make a file count as changed.")
+  var ignoreCtime = false
+
+  @Flag(help: "Make no snapshot when nothing changed.")
+  var skipIfUnchanged = false
+
+  @Flag(help: "As --skip-if-unchanged, with exit status 32.")
+  var errorIfUnchanged = false
+
+  func validate() throws {
+    if force && parent != nil { throw ValidationError("--force and --parent exclude each other.") }
+  }
+
+  func apply(to options: inout BackupOptions, _ environment: EnvironmentVariables) {
+    options.kind = kind
+    options.seriesName = series
+    options.tags = tag.flatMap(\.items)
+    options.description = description
+    options.host = host ?? environment.value(.host)
+    if let time { options.setTime(seconds: time.seconds, nanoseconds: time.nanoseconds) }
+    options.parent = parent
+    options.readEverything = force
+    options.ignoreInode = ignoreInode
+    options.ignoreCtime = ignoreCtime
+    options.skipIfUnchanged = skipIfUnchanged || errorIfUnchanged
+  }
+}
+
+extension BackupOptions.KindChoice: ExpressibleByArgument {}

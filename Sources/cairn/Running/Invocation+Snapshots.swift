@@ -1,0 +1,51 @@
+import ArgumentParser
+import CairnKit
+
+/// `SNAPSHOT` or `SNAPSHOT:PATH` as typed.
+struct SnapshotArgument: ExpressibleByArgument {
+  let selector: String
+  /// Components of the path; empty = all.
+  let path: [[UInt8]]
+  /// Whether a path was given at all.
+  let hasPath: Bool
+
+  init?(argument: String) {
+    let bytes = RawArguments.bytes(of: argument)
+    guard let colon = bytes.firstIndex(of: 0x3a) else {
+      selector = argument
+      path = []
+      hasPath = false
+      return
+    }
+    // `try?`: a path that climbs makes the argument invalid, which the parser reports.
+    guard let components = try? SnapshotSelector.components(Array(bytes[(colon + 1)...])) else { return nil }
+    selector = String(decoding: bytes[..<colon], as: UTF8.self)
+    path = components
+    hasPath = true
+  }
+
+  static let latest = SnapshotArgument(selector: "latest")
+
+  private init(selector: String) {
+    self.selector = selector
+    path = []
+    hasPath = false
+  }
+}
+
+extension Invocation {
+  /// The snapshots of the repository; what could not be read is reported.
+  ///
+  /// - Returns: the list, and whether something was reported.
+  func list(_ repository: Repository) throws -> (snapshots: [Snapshot], isComplete: Bool) {
+    let list = try repository.snapshots()
+    for problem in list.problems { reporter.report(problem) }
+    return (list.snapshots, list.problems.isEmpty)
+  }
+
+  /// Snapshots by selectors, in the order given; without any, all that the filter lets through, oldest first.
+  func choose(_ selectors: [String], from snapshots: [Snapshot], _ filter: SnapshotFilter) throws -> [Snapshot] {
+    if selectors.isEmpty { return snapshots.filter(filter.matches) }
+    return try selectors.map { try SnapshotSelector.resolve($0, in: snapshots, filter: filter) }
+  }
+}
