@@ -4,6 +4,7 @@ import CairnKit
 import CairnStorage
 import CairnSystem
 import Glibc
+import SystemPackage
 
 /// The program: parses, runs one command, and turns whatever was thrown into a sentence and an exit status.
 @main

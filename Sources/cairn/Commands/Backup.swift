@@ -1,6 +1,6 @@
 import ArgumentParser
 import CairnKit
-import CairnSystem
+import CairnFormat
 
 /// `cairn backup`
 struct Backup: ParsableCommand, Verb {
@@ -44,8 +44,7 @@ struct Backup: ParsableCommand, Verb {
   func perform(_ run: Invocation) throws -> ExitStatus {
     let options = try options(run)
     let repository = try run.openRepository()
-    Interruption.install(run.console, run.context.cancellation)
-    Host.raiseOpenFileLimit()
+    run.stopsOnSignals()
     var context = run.context
     context.threads = try threads(run)
     let report = try run.withProgress { try repository.backup(options, context: context) }

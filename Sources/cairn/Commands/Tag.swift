@@ -1,4 +1,5 @@
 import ArgumentParser
+import CairnFormat
 import CairnKit
 
 /// `cairn tag`
@@ -10,13 +11,13 @@ struct Tag: ParsableCommand, Verb {
   @Argument(help: ArgumentHelp("Snapshots to change; default all that the filters let through.", valueName: "snapshot"))
   var ids: [String] = []
 
-  @Option(parsing: .unconditional, help: ArgumentHelp("Add tags.", valueName: "tag,..."))
+  @Option(parsing: .unconditionalSingleValue, help: ArgumentHelp("Add tags.", valueName: "tag,..."))
   var add: [CommaList] = []
 
-  @Option(parsing: .unconditional, help: ArgumentHelp("Remove tags.", valueName: "tag,..."))
+  @Option(parsing: .unconditionalSingleValue, help: ArgumentHelp("Remove tags.", valueName: "tag,..."))
   var remove: [CommaList] = []
 
-  @Option(parsing: .unconditional, help: ArgumentHelp("Replace all tags; '' leaves none.", valueName: "tag,..."))
+  @Option(parsing: .unconditionalSingleValue, help: ArgumentHelp("Replace all tags; '' leaves none.", valueName: "tag,..."))
   var set: [CommaList] = []
 
   @Option(parsing: .unconditional, help: ArgumentHelp("Replace the description.", valueName: "text"))

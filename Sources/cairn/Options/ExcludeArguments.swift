@@ -3,20 +3,20 @@ import CairnKit
 
 /// What a backup leaves out; restic's options.
 struct ExcludeArguments: ParsableArguments {
-  @Option(name: [.short, .long], parsing: .unconditional, help: ArgumentHelp("Leave out what matches; may be repeated.", valueName: "pattern"))
+  @Option(name: [.short, .long], parsing: .unconditionalSingleValue, help: ArgumentHelp("Leave out what matches; may be repeated.", valueName: "pattern"))
   var exclude: [String] = []
 
-  @Option(parsing: .unconditional, help: ArgumentHelp("As --exclude, letter case ignored.", valueName: "pattern"))
+  @Option(parsing: .unconditionalSingleValue, help: ArgumentHelp("As --exclude, letter case ignored.", valueName: "pattern"))
   var iexclude: [String] = []
 
-  @Option(parsing: .unconditional, help: ArgumentHelp("Read patterns from a file, one a line.", valueName: "file"))
+  @Option(parsing: .unconditionalSingleValue, help: ArgumentHelp("Read patterns from a file, one a line.", valueName: "file"))
   var excludeFile: [PathArgument] = []
 
-  @Option(parsing: .unconditional, help: ArgumentHelp("As --exclude-file, letter case ignored.", valueName: "file"))
+  @Option(parsing: .unconditionalSingleValue, help: ArgumentHelp("As --exclude-file, letter case ignored.", valueName: "file"))
   var iexcludeFile: [PathArgument] = []
 
   @Option(
-    parsing: .unconditional,
+    parsing: .unconditionalSingleValue,
     help: ArgumentHelp("Leave out what a directory holds that has a file NAME, which begins with HEADER if one is given.", valueName: "name[:header]"))
   var excludeIfPresent: [String] = []
 
@@ -30,7 +30,7 @@ struct ExcludeArguments: ParsableArguments {
   var oneFileSystem = false
 
   @Option(
-    parsing: .unconditional,
+    parsing: .unconditionalSingleValue,
     help: ArgumentHelp("Honour ignore files of this name, such as .gitignore, by git's rules; may be repeated.", valueName: "name"))
   var ignoreFile: [String] = []
 

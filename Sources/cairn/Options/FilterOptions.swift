@@ -4,17 +4,17 @@ import CairnKit
 /// Which snapshots a command looks at.
 struct FilterOptions: ParsableArguments {
   @Option(
-    name: [.customShort("H"), .long], parsing: .unconditional,
+    name: [.customShort("H"), .long], parsing: .unconditionalSingleValue,
     help: ArgumentHelp("Only snapshots of this host; may be repeated. Else CAIRN_HOST.", valueName: "name"))
   var host: [String] = []
 
   @Option(
-    parsing: .unconditional,
+    parsing: .unconditionalSingleValue,
     help: ArgumentHelp("Only snapshots with all tags of this list; repeated, any of the lists suffices.", valueName: "tag,..."))
   var tag: [CommaList] = []
 
   @Option(
-    parsing: .unconditional, help: ArgumentHelp("Only snapshots of this source path; repeated, of all of them.", valueName: "path"),
+    parsing: .unconditionalSingleValue, help: ArgumentHelp("Only snapshots of this source path; repeated, of all of them.", valueName: "path"),
     completion: .file())
   var path: [String] = []
 

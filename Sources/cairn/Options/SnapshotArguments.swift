@@ -13,7 +13,7 @@ struct SnapshotArguments: ParsableArguments {
   @Option(parsing: .unconditional, help: ArgumentHelp("The series by name; default: host and sources make it.", valueName: "name"))
   var series: String?
 
-  @Option(parsing: .unconditional, help: ArgumentHelp("Tags of the snapshot; may be repeated.", valueName: "tag,..."))
+  @Option(parsing: .unconditionalSingleValue, help: ArgumentHelp("Tags of the snapshot; may be repeated.", valueName: "tag,..."))
   var tag: [CommaList] = []
 
   @Option(parsing: .unconditional, help: ArgumentHelp("A sentence to keep with the snapshot.", valueName: "text"))

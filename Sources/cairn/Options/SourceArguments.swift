@@ -9,14 +9,14 @@ struct SourceArguments: ParsableArguments {
   var paths: [PathArgument] = []
 
   @Option(
-    parsing: .unconditional,
+    parsing: .unconditionalSingleValue,
     help: ArgumentHelp("Read sources from a file ('-': standard input), one pattern a line; # comments.", valueName: "file"))
   var filesFrom: [PathArgument] = []
 
-  @Option(parsing: .unconditional, help: ArgumentHelp("As --files-from, each line a path as it stands.", valueName: "file"))
+  @Option(parsing: .unconditionalSingleValue, help: ArgumentHelp("As --files-from, each line a path as it stands.", valueName: "file"))
   var filesFromVerbatim: [PathArgument] = []
 
-  @Option(parsing: .unconditional, help: ArgumentHelp("As --files-from-verbatim, with a NUL byte after each path.", valueName: "file"))
+  @Option(parsing: .unconditionalSingleValue, help: ArgumentHelp("As --files-from-verbatim, with a NUL byte after each path.", valueName: "file"))
   var filesFromRaw: [PathArgument] = []
 
   @Flag(help: "Back up standard input as one file.")

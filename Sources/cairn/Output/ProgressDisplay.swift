@@ -35,7 +35,7 @@ struct ProgressDisplay {
     guard mode != .none else { return try body() }
     return try ThreadScope.run { scope in
       var ends: [CInt] = [-1, -1]
-      guard pipe2(&ends, O_CLOEXEC) == 0 else { return try body() }
+      guard pipe(&ends) == 0 else { return try body() }
       let (end, done) = (OpenFile(adopting: ends[0]), OpenFile(adopting: ends[1]))
       scope.spawn("progress") { show(until: end) }
       // Writing a byte ends the display's wait; `done` must live until then.

@@ -2,6 +2,7 @@ import CairnFormat
 import CairnKit
 import CairnSystem
 import Glibc
+import SystemPackage
 
 /// A key file made by this run.
 struct GeneratedKeyFile {

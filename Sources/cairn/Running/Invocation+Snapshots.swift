@@ -1,5 +1,6 @@
 import ArgumentParser
 import CairnKit
+import CairnSystem
 
 /// `SNAPSHOT` or `SNAPSHOT:PATH` as typed.
 struct SnapshotArgument: ExpressibleByArgument {
@@ -43,9 +44,25 @@ extension Invocation {
     return (list.snapshots, list.problems.isEmpty)
   }
 
+  /// Opens the repository with its index; damaged snapshots are reported.
+  func openView() throws -> RepositoryView {
+    let view = try openRepository().loadView()
+    for problem in view.problems { context.problem(problem.path, during: problem.during, problem.message) }
+    return view
+  }
+
   /// Snapshots by selectors, in the order given; without any, all that the filter lets through, oldest first.
   func choose(_ selectors: [String], from snapshots: [Snapshot], _ filter: SnapshotFilter) throws -> [Snapshot] {
     if selectors.isEmpty { return snapshots.filter(filter.matches) }
     return try selectors.map { try SnapshotSelector.resolve($0, in: snapshots, filter: filter) }
+  }
+
+  /// The status of a command that reported its problems: everything was done, or it is incomplete.
+  var status: ExitStatus { context.counters.errors.value == 0 ? .success : .incomplete }
+
+  /// Lets Ctrl-C stop the command in good order; before any thread is started.
+  func stopsOnSignals() {
+    Interruption.install(console, context.cancellation)
+    Host.raiseOpenFileLimit()
   }
 }

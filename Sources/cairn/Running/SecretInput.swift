@@ -41,7 +41,7 @@ enum SecretInput {
   /// Asks on the terminal.
   static func prompt(_ text: String) throws -> [UInt8] {
     let answer: [UInt8]?
-    do { answer = try Terminal.readWithoutEcho(prompt: text) } catch let error as FileError {
+    do { answer = try Terminal.readWithoutEcho(prompt: text) } catch {
       if error.errno == .interrupted { throw CancellationError() }
       throw CairnError(.wrongPassword, "Cannot ask for the password: \(error.reason).")
     }
