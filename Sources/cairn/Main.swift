@@ -62,7 +62,9 @@ enum Main {
 enum ErrorReport {
   static func print(_ error: any Error, on console: Console) -> ExitStatus {
     if error is OutputClosed { Interruption.endByBrokenPipe() }
-    if error is CancellationError { return print(.interrupted, "interrupted.", "The repository is consistent; run the same command again to go on.", console) }
+    if error is CancellationError {
+      return print(.interrupted, "interrupted.", "The repository is consistent; run the same command again to go on.", console)
+    }
     let failure = translate(error)
     return print(ExitStatus(rawValue: failure.code.exitStatus) ?? .failed, failure.message, failure.guidance, console)
   }

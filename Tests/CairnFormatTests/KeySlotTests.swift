@@ -38,7 +38,13 @@ import Testing
     let slot = try Self.slot(.passphrase, Array("right".utf8), .weakest)
     #expect(formatError { try Self.unlock(slot, Array("wrong".utf8)) } == .authenticationFailed)
     #expect(formatError { try Self.unlock(slot, Array("right\n".utf8)) } == .authenticationFailed)
-    #expect(formatError { try Self.unlock(slot, []) } == .invalid("empty passphrase"))
+    #expect(formatError { try Self.unlock(slot, []) } == .authenticationFailed)
+  }
+
+  @Test func anEmptyPassphraseOpensItsOwnSlotOnly() throws {
+    let slot = try Self.slot(.passphrase, [], .weakest)
+    #expect(try Self.unlock(slot, []).master == Fixtures.master)
+    #expect(formatError { try Self.unlock(slot, [0]) } == .authenticationFailed)
   }
 
   @Test(arguments: [24, 40, 56, 64, 95, 96, 119, 124, 200])
@@ -79,7 +85,6 @@ import Testing
 
   @Test func weakCostsAreNotWrittenUnlessTheFloorAllowsThem() {
     #expect(formatError { try Self.slot(.passphrase, [1], .weakest, floor: .default) } == .limitExceeded("key derivation cost"))
-    #expect(formatError { try Self.slot(.passphrase, [], .weakest) } == .invalid("empty passphrase"))
     #expect(formatError { try Self.slot(.keyFile, [1], .weakest) } == .invalid("key file length"))
   }
 

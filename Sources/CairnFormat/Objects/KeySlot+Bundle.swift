@@ -9,7 +9,7 @@ extension KeySlot {
   ///   - floor: The least cost accepted.
   ///   - salt: 16 random bytes.
   ///   - nonce: 24 random bytes.
-  /// - Throws: `.invalid` for an empty passphrase or wrong key length, `.limitExceeded` for cost or label, also when Argon2id gets no memory.
+  /// - Throws: `.invalid` for a wrong key length, `.limitExceeded` for cost or label, also when Argon2id gets no memory.
   package static func create(
     kind: Kind, credential: UnsafeRawBufferPointer, master: SecretBytes, repository: RepositoryID, created: Timestamp, info: SlotInfo,
     kdf: KDFParameters = .default, floor: KDFParameters = .default, salt: [UInt8], nonce: [UInt8]
@@ -67,7 +67,7 @@ extension KeySlot {
     _ kind: Kind, _ credential: UnsafeRawBufferPointer, _ kdf: KDFParameters, _ salt: [UInt8]
   ) throws(FormatError) -> SecretBytes {
     switch kind {
-    case .passphrase: guard !credential.isEmpty else { throw .invalid("empty passphrase") }
+    case .passphrase: break  // any bytes, also none: whether an empty one is wanted, the caller asks
     case .keyFile: guard credential.count == KeyFile.keyBytes else { throw .invalid("key file length") }
     }
     return try SecretBytes(count: 64) { (output) throws(FormatError) in

@@ -1,6 +1,6 @@
 import ArgumentParser
-import CairnKit
 import CairnFormat
+import CairnKit
 
 /// `cairn backup`
 struct Backup: ParsableCommand, Verb {

@@ -33,7 +33,8 @@ struct Init: ParsableCommand, Verb {
   var chunker = ChunkerChoice.normal
 
   @Option(
-    help: ArgumentHelp("Small blobs are compressed and sealed together up to this size; 0 seals each by itself. Default 1M.", valueName: "size"))
+    help: ArgumentHelp(
+      "Small blobs are compressed and sealed together up to this size; 0 seals each by itself. Default 1M.", valueName: "size"))
   var groupSize: ByteSize?
 
   @Option(help: ArgumentHelp("Passes of the password hash (Argon2id), 3 to 16; default 3.", valueName: "number"))
@@ -57,7 +58,7 @@ struct Init: ParsableCommand, Verb {
     let repository: Repository
     do {
       let credential = try keyFile?.credential ?? source.newCredential("Password for the new repository")
-      let storage = try storageCall("creating the repository") { try LocalStorage.create(path: path) }
+      let storage = try Self.create(path)
       repository = try Repository.create(storage, credential: credential, parameters: parameters)
     } catch {
       keyFile?.remove()
@@ -78,6 +79,13 @@ struct Init: ParsableCommand, Verb {
     return .success
   }
 
+  private static func create(_ path: [UInt8]) throws -> LocalStorage {
+    do { return try LocalStorage.create(path: path) } catch StorageError.alreadyExists {
+      throw CairnError(
+        .exists, "There is a repository at \(Escaping.terminal(path)) already.", guidance: "Use it, or name an empty directory.")
+    } catch { throw CairnError(error, during: "creating the repository") }
+  }
+
   private var parameters: RepositoryParameters {
     var parameters = RepositoryParameters()
     parameters.chunker = chunker == .small ? .small : chunker == .large ? .large : .normal
@@ -91,6 +99,7 @@ struct Init: ParsableCommand, Verb {
   private func advice(_ keyFile: GeneratedKeyFile?) -> String {
     if let keyFile { return "Keep a copy of \(Escaping.terminal(keyFile.path)) elsewhere: without it the data cannot be read." }
     return global.keyFile == nil
-      ? "Remember the password: without it the data cannot be read." : "Keep a copy of the key file elsewhere: without it the data cannot be read."
+      ? "Remember the password: without it the data cannot be read."
+      : "Keep a copy of the key file elsewhere: without it the data cannot be read."
   }
 }

@@ -1,5 +1,5 @@
-import ArgumentParser
-import CairnKit
+public import ArgumentParser
+public import CairnKit
 
 /// `cairn restore`
 struct Restore: ParsableCommand, Verb {
@@ -19,7 +19,9 @@ struct Restore: ParsableCommand, Verb {
   @Argument(help: ArgumentHelp("Which snapshot, and what in it: the contents of a directory, or one file.", valueName: "snapshot[:path]"))
   var snapshot: SnapshotArgument
 
-  @Option(name: [.short, .long], parsing: .unconditional, help: ArgumentHelp("The directory to restore into; made if need be.", valueName: "directory"), completion: .directory)
+  @Option(
+    name: [.short, .long], parsing: .unconditional,
+    help: ArgumentHelp("The directory to restore into; made if need be.", valueName: "directory"), completion: .directory)
   var target: PathArgument?
 
   @Flag(help: "Restore to where the files came from.")
@@ -27,7 +29,9 @@ struct Restore: ParsableCommand, Verb {
 
   @OptionGroup(title: "Choosing") var choosing: IncludeArguments
 
-  @Option(help: ArgumentHelp("Replace what is there: always, if-changed (by size and time), if-newer or never. Default always.", valueName: "when"))
+  @Option(
+    help: ArgumentHelp(
+      "Replace what is there: always, if-changed (by size and time), if-newer or never. Default always.", valueName: "when"))
   var overwrite = RestoreOptions.Overwrite.always
 
   @Flag(help: "Remove what the snapshot does not have.")
@@ -75,7 +79,7 @@ struct Restore: ParsableCommand, Verb {
     options.sparse = sparse
     options.skipOwner = skipOwner
     options.skipAttributes = skipAttributes
-    options.reportItems = global.verbose >= 2 || (dryRun && !global.quiet && global.verbose > 0)
+    options.reportsItems = global.verbose >= 2 || (dryRun && !global.quiet && global.verbose > 0)
     if !run.console.json { run.console.remark("restoring \(SnapshotRecord.title(chosen)) to \(Escaping.terminal(place))") }
     let report = try run.withProgress { try repository.restore(options, context: run.context) }
     RestoreSummary(report: report, isDryRun: dryRun).print(to: run.console)
@@ -100,7 +104,9 @@ private struct RestoreSummary {
     if report.deleted > 0 { line += "; removed: \(report.deleted)" }
     console.remark(line + " in \(Human.duration(report.seconds))")
     if let count = report.filesVerified { console.remark("verified \(Human.count(count, "file"))") }
-    if report.problems > 0 { console.remark("\(Human.count(report.problems, "problem")): see the lines above; everything else is restored") }
+    if report.problems > 0 {
+      console.remark("\(Human.count(report.problems, "problem")): see the lines above; everything else is restored")
+    }
   }
 
   private var json: JSONLine {
@@ -108,7 +114,8 @@ private struct RestoreSummary {
       line.member("message_type", "summary")
       if isDryRun { line.member("dry_run", true) }
       line.member("seconds_elapsed", UInt64(report.seconds))
-      line.member("total_files", report.filesRestored + report.filesUpdated + report.filesUnchanged + report.filesSkipped + report.directories)
+      line.member(
+        "total_files", report.filesRestored + report.filesUpdated + report.filesUnchanged + report.filesSkipped + report.directories)
       line.member("files_restored", report.filesRestored + report.directories)
       line.member("files_skipped", report.filesSkipped + report.filesUnchanged)
       line.member("files_updated", report.filesUpdated)

@@ -14,7 +14,8 @@ struct Snapshots: ParsableCommand, Verb {
 
   @Option(
     name: [.short, .long], parsing: .unconditional,
-    help: ArgumentHelp("Separate by any of host, paths, tags and series; '' for one list. Default '', with --latest host,paths.", valueName: "what,..."))
+    help: ArgumentHelp(
+      "Separate by any of host, paths, tags and series; '' for one list. Default '', with --latest host,paths.", valueName: "what,..."))
   var groupBy: String?
 
   @Flag(name: [.short, .long], help: "Short lines: no user, no size, one path.")
@@ -81,7 +82,10 @@ struct SnapshotGrouping {
       let paths = m.paths.sorted { $0.lexicographicallyPrecedes($1) }
       let tags = m.tags.sorted { $0.lexicographicallyPrecedes($1) }
       let none: [[UInt8]] = [[0]]
-      let key = [byHost ? m.host : []] + none + (byPaths ? paths : []) + none + (byTags ? tags : []) + [bySeries ? Array(m.series.hexadecimal.utf8) : []]
+      let key =
+        [byHost ? m.host : []] + none + (byPaths ? paths : []) + none + (byTags ? tags : []) + [
+          bySeries ? Array(m.series.hexadecimal.utf8) : []
+        ]
       if let index = order[key] {
         groups[index].snapshots.append(snapshot)
       } else {
@@ -89,7 +93,8 @@ struct SnapshotGrouping {
         groups.append(
           Group(
             host: byHost ? m.host : nil, paths: byPaths ? paths : nil, tags: byTags ? tags : nil,
-            series: bySeries ? (m.seriesName.isEmpty ? m.series.hexadecimal : Escaping.terminal(m.seriesName)) : nil, snapshots: [snapshot]))
+            series: bySeries ? (m.seriesName.isEmpty ? m.series.hexadecimal : Escaping.terminal(m.seriesName)) : nil, snapshots: [snapshot])
+        )
       }
     }
     return groups

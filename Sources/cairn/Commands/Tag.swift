@@ -28,7 +28,9 @@ struct Tag: ParsableCommand, Verb {
 
   func validate() throws {
     if !set.isEmpty && !(add.isEmpty && remove.isEmpty) { throw ValidationError("--set excludes --add and --remove.") }
-    if set.isEmpty && add.isEmpty && remove.isEmpty && description == nil { throw ValidationError("Nothing to change: use --add, --remove, --set or --description.") }
+    if set.isEmpty && add.isEmpty && remove.isEmpty && description == nil {
+      throw ValidationError("Nothing to change: use --add, --remove, --set or --description.")
+    }
   }
 
   func perform(_ run: Invocation) throws -> ExitStatus {

@@ -3,7 +3,9 @@ import CairnKit
 
 /// What a backup leaves out; restic's options.
 struct ExcludeArguments: ParsableArguments {
-  @Option(name: [.short, .long], parsing: .unconditionalSingleValue, help: ArgumentHelp("Leave out what matches; may be repeated.", valueName: "pattern"))
+  @Option(
+    name: [.short, .long], parsing: .unconditionalSingleValue,
+    help: ArgumentHelp("Leave out what matches; may be repeated.", valueName: "pattern"))
   var exclude: [String] = []
 
   @Option(parsing: .unconditionalSingleValue, help: ArgumentHelp("As --exclude, letter case ignored.", valueName: "pattern"))
@@ -17,7 +19,8 @@ struct ExcludeArguments: ParsableArguments {
 
   @Option(
     parsing: .unconditionalSingleValue,
-    help: ArgumentHelp("Leave out what a directory holds that has a file NAME, which begins with HEADER if one is given.", valueName: "name[:header]"))
+    help: ArgumentHelp(
+      "Leave out what a directory holds that has a file NAME, which begins with HEADER if one is given.", valueName: "name[:header]"))
   var excludeIfPresent: [String] = []
 
   @Flag(help: "Leave out what cache directories hold: those with a CACHEDIR.TAG.")

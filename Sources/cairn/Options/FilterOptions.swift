@@ -14,11 +14,13 @@ struct FilterOptions: ParsableArguments {
   var tag: [CommaList] = []
 
   @Option(
-    parsing: .unconditionalSingleValue, help: ArgumentHelp("Only snapshots of this source path; repeated, of all of them.", valueName: "path"),
+    parsing: .unconditionalSingleValue,
+    help: ArgumentHelp("Only snapshots of this source path; repeated, of all of them.", valueName: "path"),
     completion: .file())
   var path: [String] = []
 
-  @Option(parsing: .unconditional, help: ArgumentHelp("Only snapshots of this series: its name, or the start of its id.", valueName: "series"))
+  @Option(
+    parsing: .unconditional, help: ArgumentHelp("Only snapshots of this series: its name, or the start of its id.", valueName: "series"))
   var series: String?
 
   /// The filter; CAIRN_HOST stands in for `--host`.

@@ -34,7 +34,8 @@ struct GlobalOptions: ParsableArguments {
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Where the cache is kept. Else CAIRN_CACHE_DIR; default ~/.cache/cairn.", valueName: "directory"), completion: .directory)
+    help: ArgumentHelp("Where the cache is kept. Else CAIRN_CACHE_DIR; default ~/.cache/cairn.", valueName: "directory"),
+    completion: .directory)
   var cacheDir: PathArgument?
 
   @Flag(help: "Keep no cache; index tables are built in memory for each run.")

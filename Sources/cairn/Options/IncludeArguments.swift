@@ -19,7 +19,8 @@ struct IncludeArguments: ParsableArguments {
   var iincludeFile: [PathArgument] = []
 
   @Option(
-    name: [.short, .long], parsing: .unconditionalSingleValue, help: ArgumentHelp("Leave out what matches; may be repeated.", valueName: "pattern"))
+    name: [.short, .long], parsing: .unconditionalSingleValue,
+    help: ArgumentHelp("Leave out what matches; may be repeated.", valueName: "pattern"))
   var exclude: [String] = []
 
   @Option(parsing: .unconditionalSingleValue, help: ArgumentHelp("As --exclude, letter case ignored.", valueName: "pattern"))
@@ -52,7 +53,9 @@ struct IncludeArguments: ParsableArguments {
   /// Lines without spaces at the ends; comments and empty lines are left out.
   private static func lines(_ files: [PathArgument]) throws -> [String] {
     try files.flatMap { file in
-      try SourceList.lines(file.bytes).map { String(decoding: $0, as: UTF8.self).trimmingSpaces() }.filter { !$0.isEmpty && !$0.hasPrefix("#") }
+      try SourceList.lines(file.bytes).map { String(decoding: $0, as: UTF8.self).trimmingSpaces() }.filter {
+        !$0.isEmpty && !$0.hasPrefix("#")
+      }
     }
   }
 }

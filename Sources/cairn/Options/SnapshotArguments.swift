@@ -1,5 +1,5 @@
-import ArgumentParser
-import CairnKit
+public import ArgumentParser
+public import CairnKit
 
 /// What a new snapshot is and says of itself.
 struct SnapshotArguments: ParsableArguments {

@@ -16,7 +16,8 @@ struct SourceArguments: ParsableArguments {
   @Option(parsing: .unconditionalSingleValue, help: ArgumentHelp("As --files-from, each line a path as it stands.", valueName: "file"))
   var filesFromVerbatim: [PathArgument] = []
 
-  @Option(parsing: .unconditionalSingleValue, help: ArgumentHelp("As --files-from-verbatim, with a NUL byte after each path.", valueName: "file"))
+  @Option(
+    parsing: .unconditionalSingleValue, help: ArgumentHelp("As --files-from-verbatim, with a NUL byte after each path.", valueName: "file"))
   var filesFromRaw: [PathArgument] = []
 
   @Flag(help: "Back up standard input as one file.")
@@ -37,7 +38,9 @@ struct SourceArguments: ParsableArguments {
     if stdinFromCommand && paths.isEmpty { throw ValidationError("--stdin-from-command needs a command behind '--'.") }
     if !stdin && !stdinFromCommand {
       if stdinFilename != nil { throw ValidationError("--stdin-filename needs --stdin or --stdin-from-command.") }
-      if paths.isEmpty && !hasLists { throw ValidationError("Nothing to back up: name files or directories, or use --files-from or --stdin.") }
+      if paths.isEmpty && !hasLists {
+        throw ValidationError("Nothing to back up: name files or directories, or use --files-from or --stdin.")
+      }
     }
   }
 

@@ -42,7 +42,9 @@ enum Human {
   }
 
   /// `1 file`, `2 files`.
-  static func count(_ n: UInt64, _ noun: String, _ plural: String? = nil) -> String { n == 1 ? "1 \(noun)" : "\(n) \(plural ?? noun + "s")" }
+  static func count(_ n: UInt64, _ noun: String, _ plural: String? = nil) -> String {
+    n == 1 ? "1 \(noun)" : "\(n) \(plural ?? noun + "s")"
+  }
 
   static func two(_ n: Int) -> String { n < 10 ? "0\(n)" : String(n) }
 }

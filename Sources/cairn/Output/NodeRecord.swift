@@ -29,7 +29,9 @@ enum NodeRecord {
       case .blockDevice: "b"
       }
     var text = letter
-    for (shift, special, lower, upper) in [(6, 0o4000, "s", "S"), (3, 0o2000, "s", "S"), (0, 0o1000, "t", "T")] as [(UInt32, UInt32, String, String)] {
+    for (shift, special, lower, upper) in [(6, 0o4000, "s", "S"), (3, 0o2000, "s", "S"), (0, 0o1000, "t", "T")]
+      as [(UInt32, UInt32, String, String)]
+    {
       let bits = node.mode >> shift & 7
       text += bits & 4 != 0 ? "r" : "-"
       text += bits & 2 != 0 ? "w" : "-"

@@ -102,7 +102,9 @@ enum ProgressText {
       text += " \(Human.count(files, "file")), \(Human.bytes(bytes))"
     }
     text += ", \(Human.bytes(UInt64(meter.bytesPerSecond)))/s"
-    if counters.totalsKnown.value > 0, let rest = meter.remaining(total: counters.bytesTotal.value) { text += ", ETA \(Human.duration(rest))" }
+    if counters.totalsKnown.value > 0, let rest = meter.remaining(total: counters.bytesTotal.value) {
+      text += ", ETA \(Human.duration(rest))"
+    }
     if errors > 0 { text += ", \(Human.count(errors, "error"))" }
     let current = counters.current
     if !current.isEmpty { text += "  " + Escaping.terminal(current) }

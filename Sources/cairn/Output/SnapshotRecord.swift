@@ -60,7 +60,8 @@ enum SnapshotRecord {
   static func title(_ snapshot: Snapshot) -> String {
     let m = snapshot.manifest
     let paths = m.paths.map(Escaping.terminal).joined(separator: ", ")
-    return "snapshot \(snapshot.shortID) of [\(paths)] at \(LocalTime.text(m.time.seconds)) by \(Escaping.terminal(m.user + [0x40] + m.host))"
+    return
+      "snapshot \(snapshot.shortID) of [\(paths)] at \(LocalTime.text(m.time.seconds)) by \(Escaping.terminal(m.user + [0x40] + m.host))"
   }
 
   private static func end(of m: Manifest) -> Timestamp {

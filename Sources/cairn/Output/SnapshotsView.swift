@@ -68,7 +68,9 @@ struct SnapshotsView {
         table.add(common + [tags.joined(separator: ",")])
       } else {
         table.add(
-          common + [tags.joined(separator: "\n"), m.paths.map(Escaping.terminal).joined(separator: "\n"), Human.bytes(m.statistics.bytesProcessed)])
+          common + [
+            tags.joined(separator: "\n"), m.paths.map(Escaping.terminal).joined(separator: "\n"), Human.bytes(m.statistics.bytesProcessed),
+          ])
       }
     }
     for line in table.lines() { console.line(line) }

@@ -36,7 +36,8 @@ struct GeneratedKeyFile {
       try OpenFile.open(directory(of: path), [.read, .directory]).synchronize()
     } catch let error as FileError {
       if error.errno == .fileExists {
-        throw CairnError(.exists, "The file '\(Escaping.terminal(path))' exists already.", guidance: "Name another; no key file is ever overwritten.")
+        throw CairnError(
+          .exists, "The file '\(Escaping.terminal(path))' exists already.", guidance: "Name another; no key file is ever overwritten.")
       }
       throw CairnError(.failed, "Cannot make the file '\(Escaping.terminal(path))': \(error.reason).")
     }

@@ -42,21 +42,24 @@ final class Invocation: Sendable {
     let storage = try storageCall("opening the repository") { try LocalStorage.open(path: path) }
     let credential = try source.credential(location: Escaping.terminal(path))
     return try Repository.open(
-      storage, credential: credential, options: OpenOptions(cacheDirectory: cacheDirectory, memoryBytes: context.memoryBytes), sink: reporter)
+      storage, credential: credential, options: OpenOptions(cacheDirectory: cacheDirectory, memoryBytes: context.memoryBytes),
+      sink: reporter)
   }
 
   /// The repository's directory as named by an option, else by our variables, else by restic's.
   func repositoryPath() throws -> [UInt8] {
     if let path = options.repository, let file = options.repositoryFile {
       throw CairnError(
-        .usage, "The repository is given twice: --repo \(Escaping.terminal(path.bytes)), --repository-file \(Escaping.terminal(file.bytes)).")
+        .usage,
+        "The repository is given twice: --repo \(Escaping.terminal(path.bytes)), --repository-file \(Escaping.terminal(file.bytes)).")
     }
     if let path = options.repository { return try RepositoryPath.local(path.bytes) }
     if let file = options.repositoryFile { return try RepositoryPath.named(by: file.bytes) }
     for level in EnvironmentVariables.Level.allCases {
       let (path, file) = (environment.value(.repository, at: level), environment.value(.repositoryFile, at: level))
       if path != nil && file != nil {
-        throw CairnError(.usage, "Both \(level.rawValue)REPOSITORY and \(level.rawValue)REPOSITORY_FILE are set.", guidance: "Unset one of them.")
+        throw CairnError(
+          .usage, "Both \(level.rawValue)REPOSITORY and \(level.rawValue)REPOSITORY_FILE are set.", guidance: "Unset one of them.")
       }
       if let path { return try RepositoryPath.local(RawArguments.bytes(of: path)) }
       if let file { return try RepositoryPath.named(by: RawArguments.bytes(of: file)) }

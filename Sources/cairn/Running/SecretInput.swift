@@ -48,7 +48,8 @@ enum SecretInput {
     guard let answer else {
       throw CairnError(
         .wrongPassword, "No password is given, and there is no terminal to ask for one.",
-        guidance: "Use --password-file, --password-command or --key-file, or set CAIRN_PASSWORD_FILE, CAIRN_PASSWORD_COMMAND or CAIRN_KEY_FILE.")
+        guidance:
+          "Use --password-file, --password-command or --key-file, or set CAIRN_PASSWORD_FILE, CAIRN_PASSWORD_COMMAND or CAIRN_KEY_FILE.")
     }
     return answer
   }
