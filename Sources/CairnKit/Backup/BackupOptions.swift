@@ -70,6 +70,8 @@ public struct BackupOptions: Sendable {
   public var reportsItems = false
   /// Counts the source beforehand on a thread of its own, for a progress line with a percentage.
   public var estimatesTotals = false
+  /// When the run began, for those who test what is near that moment; nil = now.
+  package var started: Timestamp?
   /// For tests: called at named points of a file's reading.
   package var hooks: (any BackupHooks)?
 

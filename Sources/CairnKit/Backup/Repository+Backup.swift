@@ -20,7 +20,7 @@ private struct BackupVerb {
   let repository: Repository
   let options: BackupOptions
   let context: RunContext
-  let started = Timestamp(SystemClock.now())
+  let started: Timestamp
   let clock = SystemClock.monotonicNanoseconds()
   let problemsBefore: UInt64
 
@@ -28,6 +28,7 @@ private struct BackupVerb {
     self.repository = repository
     self.options = options
     self.context = context
+    started = options.started ?? Timestamp(SystemClock.now())
     problemsBefore = context.counters.errors.value
   }
 
