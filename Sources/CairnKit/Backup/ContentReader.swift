@@ -29,10 +29,11 @@ struct ContentReader {
   func read(_ file: OpenFile, _ status: FileStatus, _ buffer: inout PooledBuffer, _ worker: BlobWorker) throws -> Result {
     let isSparse = status.blocks512 < (status.size + 511) / 512
     if !isSparse, status.size < Self.bigFile {
-      // One byte more than the file should have: a short answer proves that the end was reached.
-      let wanted = UnsafeMutableRawBufferPointer(rebasing: buffer.bytes[..<(Int(status.size) + 1)])
+      // More than the file should have: a short answer proves that the end was reached. Files of /proc and /sys, whose size says
+      // nothing, fit too; some of those refuse large buffers and answer only to one read.
+      let wanted = UnsafeMutableRawBufferPointer(rebasing: buffer.bytes[..<max(Int(status.size) + 1, 65536)])
       let count = try file.read(into: wanted, at: 0)
-      if count <= Int(status.size) { return try small(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(wanted)[..<count]), worker) }
+      if count < wanted.count { return try small(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(wanted)[..<count]), worker) }
     }
     return try big(file, status, isSparse: isSparse, &buffer, worker)
   }

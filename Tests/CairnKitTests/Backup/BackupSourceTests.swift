@@ -110,6 +110,8 @@ import Testing
   @Test func filesWhoseSizeLiesAreReadToTheEnd() throws {
     let f = try BackupFixture()
     let snapshot = try f.snapshot { $0.sources = [Array("/proc/sys/kernel/ostype".utf8), Array("/proc/version".utf8)] }
+    #expect(f.sink.problems.isEmpty)
+    #expect(try f.nodes(snapshot).keys.sorted().count == 6)
     #expect(try f.content("/proc/sys/kernel/ostype", snapshot) == Array("Linux\n".utf8))
     #expect(try f.content("/proc/version", snapshot).starts(with: Array("Linux version".utf8)))
   }
@@ -366,6 +368,7 @@ private final class FailingStorage: Storage {
   func readAll(_ key: ObjectKey, limit: Int) throws(StorageError) -> [UInt8] { try base.readAll(key, limit: limit) }
   func size(of key: ObjectKey) throws(StorageError) -> UInt64 { try base.size(of: key) }
   func list(_ kind: ObjectKey.Kind, _ body: (ObjectKey, UInt64) throws -> Void) throws { try base.list(kind, body) }
+  func foreign(_ kind: ObjectKey.Kind) throws(StorageError) -> [String] { try base.foreign(kind) }
   func delete(_ key: ObjectKey) throws(StorageError) { try base.delete(key) }
   func flush() throws(StorageError) { try base.flush() }
   func copies(of key: ObjectKey) -> Int { base.copies(of: key) }
