@@ -27,7 +27,8 @@ struct ContentReader {
   ///   - status: as the open file has it now.
   /// - Throws: `FileError` for the source, anything else for the repository.
   func read(_ file: OpenFile, _ status: FileStatus, _ buffer: inout PooledBuffer, _ worker: BlobWorker) throws -> Result {
-    let isSparse = status.blocks512 < (status.size + 511) / 512
+    // Up to a block there is no hole worth keeping, and some file systems count no blocks for files that lie in their inodes.
+    let isSparse = status.size > 4096 && status.blocks512 < (status.size + 511) / 512
     if !isSparse, status.size < Self.bigFile {
       // More than the file should have: a short answer proves that the end was reached. Files of /proc and /sys, whose size says
       // nothing, fit too; some of those refuse large buffers and answer only to one read.
