@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes the test vectors of FORMAT.md from the text of that page, sharing no code with the program.
 
-Needs libsodium. Run at the top of the package: Tools/format-vectors.py
+Needs libsodium. Run at the top of the package: Tests/Vectors/format-vectors.py
 """
 import ctypes, ctypes.util, hashlib, hmac, struct
 
