@@ -14,6 +14,12 @@ let faults: [SwiftSetting] = [.define("FAULT_INJECTION", .when(configuration: .d
 /// no `link` line.
 let archives: [LinkerSetting] = [.linkedLibrary(":libsodium.a"), .linkedLibrary(":libzstd.a")]
 
+/// With a static Swift runtime the release binary would still want the shared C++ and GCC runtimes; their archives take their place.
+let selfContained: [LinkerSetting] = [
+  .linkedLibrary(":libstdc++.a", .when(configuration: .release)),
+  .unsafeFlags(["-Xlinker", "--as-needed", "-Xclang-linker", "-static-libgcc"], .when(configuration: .release)),
+]
+
 /// The names of error numbers (`Errno.noSpace`), for whoever looks at a `FileError`.
 let errorNumbers: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
 
@@ -49,7 +55,7 @@ let package = Package(
       dependencies: [
         "CairnKit", errorNumbers, .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
-      swiftSettings: swift),
+      swiftSettings: swift, linkerSettings: selfContained),
     .target(
       name: "CairnTestSupport",
       dependencies: ["CairnKit", "CairnFormat", "CairnStorage", "CairnSystem"],

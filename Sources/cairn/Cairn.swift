@@ -20,8 +20,8 @@ struct Cairn: ParsableCommand {
     groupedSubcommands: [
       CommandGroup(name: "Backing up and restoring", subcommands: [Init.self, Backup.self, Restore.self]),
       CommandGroup(
-        name: "Looking at snapshots", subcommands: [Snapshots.self]),
-      CommandGroup(name: "Keeping the repository", subcommands: [Tag.self, Key.self]),
+        name: "Looking at snapshots", subcommands: [Snapshots.self, Ls.self, Find.self, History.self, Diff.self, Cat.self, Stats.self]),
+      CommandGroup(name: "Keeping the repository", subcommands: [Check.self, Tag.self, Key.self]),
       CommandGroup(name: "The program", subcommands: [Version.self, Completions.self]),
     ])
 

@@ -18,7 +18,7 @@ enum InPlace {
       root = place
     }
     guard let root else { throw unknown(snapshot) }
-    let isDirectory = try view.trees.rootNode(of: snapshot).type == .directory
+    let isDirectory = try view.node(at: path, in: snapshot).type == .directory
     return joined(root + (isDirectory ? path : path.dropLast()))
   }
 

@@ -1,0 +1,86 @@
+# Cairn. Everything here works on a Debian or Ubuntu machine that has nothing but Swift 6.3; `make help` lists the targets.
+
+SWIFT ?= swift
+PREFIX ?= /usr/local
+# Static: the binary needs glibc and nothing else.
+RELEASE = -c release --static-swift-stdlib
+BINARY = .build/release/cairn
+SHARE = $(DESTDIR)$(PREFIX)/share
+
+# The default repository of `make backup`.
+REPOSITORY ?= $(HOME)/.local/share/cairn
+KEY_FILE ?= $(HOME)/.config/cairn/key
+
+.PHONY: help backup build debug test install uninstall format lint fuzz bench man completions packages clean
+
+help:
+	@sed -n 's/^## //p' Makefile
+
+## make backup SOURCE=DIR   back DIR up into ~/.local/share/cairn (made, with a key file, if there is none), then list the snapshots
+backup: build
+	@test -n "$(SOURCE)" || { echo "Say what to back up: make backup SOURCE=DIR" >&2; exit 64; }
+	@test -e "$(REPOSITORY)/config" || test -e "$(REPOSITORY)/config.1" || { \
+	  mkdir -p -m 700 "$(dir $(KEY_FILE))" "$(dir $(REPOSITORY))" && \
+	  if test -e "$(KEY_FILE)"; then $(BINARY) init --repo "$(REPOSITORY)" --key-file "$(KEY_FILE)"; \
+	  else $(BINARY) init --repo "$(REPOSITORY)" --key-file "$(KEY_FILE)" --generate-key-file; fi; }
+	$(BINARY) backup --repo "$(REPOSITORY)" --key-file "$(KEY_FILE)" -- "$(SOURCE)"
+	$(BINARY) snapshots --repo "$(REPOSITORY)" --key-file "$(KEY_FILE)"
+
+## make build               the release binary, .build/release/cairn
+build: packages
+	$(SWIFT) build $(RELEASE) --product cairn
+
+## make debug               the debug binary
+debug: packages
+	$(SWIFT) build
+
+## make test                all tests
+test: packages
+	$(SWIFT) test
+
+## make install PREFIX=DIR  binary, manual pages and completions; default /usr/local
+install: build man completions
+	install -D -m 755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/cairn
+	install -d $(SHARE)/man/man1 && install -m 644 .build/man/*.1 $(SHARE)/man/man1/
+	install -D -m 644 .build/completions/cairn.bash $(SHARE)/bash-completion/completions/cairn
+	install -D -m 644 .build/completions/_cairn $(SHARE)/zsh/site-functions/_cairn
+	install -D -m 644 .build/completions/cairn.fish $(SHARE)/fish/vendor_completions.d/cairn.fish
+
+## make uninstall PREFIX=DIR  takes all that away again
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/cairn $(SHARE)/man/man1/cairn.1 $(SHARE)/man/man1/cairn-*.1 \
+	  $(SHARE)/bash-completion/completions/cairn $(SHARE)/zsh/site-functions/_cairn $(SHARE)/fish/vendor_completions.d/cairn.fish
+
+## make format              rewrites the sources in the project's style
+format:
+	$(SWIFT) format --in-place --parallel --recursive Package.swift Sources Tests
+
+## make lint                style, imports, lengths
+lint:
+	.ci/lint
+
+## make fuzz                the decoders under many more mutations than `make test` tries
+fuzz: packages
+	CAIRN_FUZZ_ROUNDS=$${CAIRN_FUZZ_ROUNDS:-200000} $(SWIFT) test --filter Fuzz
+
+## make bench               times the commands on generated data
+bench: build
+	Benchmarks/run $(BINARY)
+
+## make man                 manual pages from the same source as --help, into .build/man
+man: build
+	mkdir -p .build/man && $(BINARY) help-manual .build/man
+
+## make completions         for bash, zsh and fish, into .build/completions
+completions: build
+	mkdir -p .build/completions
+	$(BINARY) completions bash > .build/completions/cairn.bash
+	$(BINARY) completions zsh > .build/completions/_cairn
+	$(BINARY) completions fish > .build/completions/cairn.fish
+
+packages:
+	@.ci/packages
+
+## make clean               removes what was built
+clean:
+	rm -rf .build
