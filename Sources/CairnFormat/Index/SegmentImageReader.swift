@@ -23,7 +23,8 @@ package final class SegmentImageReader: @unchecked Sendable {
     guard bytes.count >= SegmentLayout.pageBytes else { throw .truncated }
     var reader = ByteReader(bytes)
     try reader.expectMagic(SegmentLayout.magic)
-    guard try reader.u16() == SegmentLayout.version else { throw .unsupportedVersion(0) }
+    let version = try reader.u16()
+    guard version == SegmentLayout.version else { throw .unsupportedVersion(UInt64(version)) }
     let bits = Int(try reader.u16())
     try reader.expectZeros(4, "segment header")
     let image = try reader.array(16)
@@ -33,6 +34,7 @@ package final class SegmentImageReader: @unchecked Sendable {
       guard let count = Int(exactly: try reader.u64()) else { throw .limitExceeded("segment counts") }
       counts.append(count)
     }
+    try reader.expectZeros(SegmentLayout.headerBytes - reader.offset, "segment header")
     let layout = try SegmentLayout(entries: counts[0], frames: counts[1], packs: counts[2], covers: counts[3])
     guard layout.fanoutBits == bits, layout.pagesEnd == counts[4], layout.totalBytes == bytes.count else { throw .invalid("segment sizes") }
     self.bytes = bytes
@@ -69,6 +71,7 @@ package final class SegmentImageReader: @unchecked Sendable {
     let hash: ObjectHash = try reader.identifier32()
     let owner: SessionID = try reader.identifier16()
     let size = try reader.u64()
+    guard size <= UInt64(Limits.packBytes) else { throw .limitExceeded("pack size") }
     guard let packClass = PackClass(rawValue: try reader.u8()) else { throw .invalid("pack class") }
     return SegmentPack(hash: hash, owner: owner, size: size, packClass: packClass)
   }
@@ -76,9 +79,11 @@ package final class SegmentImageReader: @unchecked Sendable {
   package func frame(_ number: Int) throws(FormatError) -> SegmentFrame {
     guard number >= 0, number < layout.frames else { throw .invalid("frame number") }
     var reader = try self.reader(layout.framesOffset + number * SegmentLayout.frameBytes, SegmentLayout.frameBytes)
-    return SegmentFrame(
+    let frame = SegmentFrame(
       pack: try reader.u32(), offset: try reader.u32(), encodedLength: try reader.u32(), rawLength: try reader.u32(),
       codec: try reader.u8(), keyRef: try reader.u8())
+    try frame.validate(packs: layout.packs)
+    return frame
   }
 
   package func entry(_ number: Int) throws(FormatError) -> SegmentEntry {
@@ -87,7 +92,9 @@ package final class SegmentImageReader: @unchecked Sendable {
     let key: BlobKey = try reader.identifier16()
     let (frame, memberOffset, length) = (try reader.u32(), try reader.u32(), try reader.u32())
     guard let type = BlobType(rawValue: try reader.u8()) else { throw .invalid("blob type") }
-    return SegmentEntry(key: key, frame: frame, memberOffset: memberOffset, length: length, type: type)
+    let entry = SegmentEntry(key: key, frame: frame, memberOffset: memberOffset, length: length, type: type)
+    try entry.validate(frames: layout.frames)
+    return entry
   }
 
   /// The position of the first entry with this key; nil when there is none.
@@ -128,6 +135,22 @@ package final class SegmentImageReader: @unchecked Sendable {
       let one = UnsafeRawBufferPointer(rebasing: bytes[start..<(start + SegmentLayout.pageBytes)])
       guard code.code(UInt64(page), one) == storedCode(page) else { throw .authenticationFailed }
       verified[word].bitwiseOr(bit, ordering: .acquiringAndReleasing)
+    }
+  }
+
+  /// Verifies every page and every entry, frame and pack in it: what `check` does with an image instead of touching it by need.
+  package func verifyAll() throws(FormatError) {
+    try verify(0..<layout.pagesEnd)
+    for number in 0..<layout.packs { _ = try pack(number) }
+    for number in 0..<layout.frames { _ = try frame(number) }
+    var last: SegmentEntry?
+    for number in 0..<layout.entries {
+      let entry = try self.entry(number)
+      if let last, !SegmentEntry.precedes(last, entry) { throw .notCanonical("order of segment entries") }
+      let end = UInt64(entry.memberOffset) + UInt64(entry.length)
+      guard end <= UInt64(try frame(Int(entry.frame)).rawLength) else { throw .invalid("blob beyond its frame") }
+      guard try find(entry.key) != nil else { throw .invalid("fan-out") }
+      last = entry
     }
   }
 
