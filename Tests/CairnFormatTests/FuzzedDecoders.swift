@@ -3,7 +3,7 @@ import CairnTestSupport
 
 /// The decoders that `FuzzTests` feeds with mutated bytes, one list for each part of the format.
 enum FuzzedDecoders {
-  static var all: [DecoderFuzz.Decoder] { get throws { try primitives + records + sealed } }
+  static var all: [DecoderFuzz.Decoder] { get throws { try primitives + records + sealed + storage } }
 
   private static var primitives: [DecoderFuzz.Decoder] {
     var fields = TLVWriter()

@@ -350,10 +350,11 @@ def log_vectors():
     block("negative", "log-index", {"decode": "log-object", "bytes": envelope("log", "log/0000000000000001", content)}, "authenticationFailed")
 
 
-for part in (primitives, keys, slots, config_vectors, records, log_vectors, record_negatives):
-    part()
-page = open("FORMAT.md").read()
-before, rest = page.split("<!-- vectors -->")
-after = rest.split("<!-- /vectors -->")[1]
-open("FORMAT.md", "w").write(before + "<!-- vectors -->\n\n" + "\n\n".join(out) + "\n\n<!-- /vectors -->" + after)
-print(f"{sum(o.startswith('```vector') for o in out)} vectors, {sum(o.startswith('```negative') for o in out)} negative")
+if __name__ == "__main__":
+    for part in (primitives, keys, slots, config_vectors, records, log_vectors, record_negatives):
+        part()
+    page = open("FORMAT.md").read()
+    before, rest = page.split("<!-- vectors -->")
+    after = rest.split("<!-- /vectors -->")[1]
+    open("FORMAT.md", "w").write(before + "<!-- vectors -->\n\n" + "\n\n".join(out) + "\n\n<!-- /vectors -->" + after)
+    print(f"{sum(o.startswith('```vector') for o in out)} vectors, {sum(o.startswith('```negative') for o in out)} negative")

@@ -34,6 +34,9 @@ package final class Chunker: @unchecked Sendable {
     table.deallocate()
   }
 
+  /// The table G: for the tests that hold this class against the definition. Secret as the key it comes from.
+  package var tableForTests: [UInt64] { [UInt64](UnsafeBufferPointer(start: table, count: 256)) }
+
   /// The length of the chunk that begins at the first of `bytes`.
   ///
   /// - Parameters:

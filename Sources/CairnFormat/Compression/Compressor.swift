@@ -89,6 +89,7 @@ package final class Compressor {
       guard source.count == output.count else { throw .invalid("raw length") }
       if !source.isEmpty { output.copyMemory(from: source) }
     case Codec.zstd:
+      try Self.checkHeader(source)
       // Several zstd frames one after another would be a second encoding of the same bytes.
       guard ZSTD_findFrameCompressedSize(source.baseAddress, source.count) == source.count else { throw .invalid("compressed frame") }
       let count = ZSTD_decompressDCtx(decompression, output.baseAddress, output.count, source.baseAddress, source.count)
@@ -96,5 +97,12 @@ package final class Compressor {
       guard count == output.count else { throw .invalid("raw length") }
     default: throw .unsupportedFeature
     }
+  }
+
+  /// RFC 8878: frame header descriptor 0, then a window descriptor, whose value grows with the window.
+  private static func checkHeader(_ source: UnsafeRawBufferPointer) throws(FormatError) {
+    guard source.count > 6 else { throw .invalid("compressed frame") }
+    guard source[4] == 0 else { throw .notCanonical("compressed frame") }
+    guard source[5] <= UInt8((Limits.zstdWindowLog - 10) << 3) else { throw .limitExceeded("compression window") }
   }
 }

@@ -1,0 +1,94 @@
+import CairnFormat
+import CairnTestSupport
+
+extension FuzzedDecoders {
+  /// Packs, index and trees. Whatever decodes must encode to the same bytes again, except where fields of a later version were skipped.
+  static var storage: [DecoderFuzz.Decoder] {
+    get throws { try trees + packs + segments }
+  }
+
+  private static var trees: [DecoderFuzz.Decoder] {
+    get throws {
+      let nodes = NodeType.allCases.enumerated().map { TreeTests.node("n\($0.offset)", $0.element) }
+      let numbers: ClosedRange<UInt32> = 1...70
+      let inner = numbers.prefix(5).map { InnerItem(firstName: [97, UInt8($0)], id: TreeTests.id($0), entries: 300, bytes: 1 << 40) }
+      let items = numbers.map { number -> ContentItem in
+        ContentItem(length: UInt64(number) << 10, id: number % 3 == 0 ? nil : TreeTests.id(number))
+      }
+      let lists = numbers.prefix(5).map { ListInnerItem(id: TreeTests.id($0), bytes: 1 << 30) }
+      return [
+        node("directory leaf", [try DirectoryLeaf.encode(nodes), try DirectoryLeaf.encode([]), try DirectoryLeaf.encode([Node(name: [97], type: .file)])]),
+        node("directory inner", [try DirectoryInner.encode(inner)]),
+        node("list leaf", [try ListLeaf.encode(items)]),
+        node("list inner", [try ListInner.encode(lists)]),
+        DecoderFuzz.Decoder("root item", corpus: [try nodes[1].encodeRootItem()]) { bytes in
+          try same(bytes, try Node.decodeRootItem(bytes).encodeRootItem())
+        },
+      ]
+    }
+  }
+
+  private static func node(_ name: String, _ corpus: [[UInt8]]) -> DecoderFuzz.Decoder {
+    DecoderFuzz.Decoder(name, corpus: corpus) { bytes in
+      switch try TreeNode.decode(bytes) {
+      case .leaf(let nodes): try same(bytes, try DirectoryLeaf.encode(nodes))
+      case .inner(let items): try same(bytes, try DirectoryInner.encode(items))
+      case .listLeaf(let items): try same(bytes, try ListLeaf.encode(items))
+      case .listInner(let items): try same(bytes, try ListInner.encode(items))
+      }
+    }
+  }
+
+  private static func same(_ bytes: [UInt8], _ encode: @autoclosure () throws -> [UInt8]) throws {
+    let again: [UInt8]
+    do { again = try encode() } catch { throw DecoderFuzz.Failure("what was decoded cannot be encoded: \(error)") }
+    guard again.count < bytes.count || again == bytes else { throw DecoderFuzz.Failure("two encodings of one value") }
+  }
+
+  private static var packs: [DecoderFuzz.Decoder] {
+    get throws {
+      var slots = PackTests.header
+      slots.keySlots = [[UInt8](repeating: 3, count: 88)]
+      let directory = try PackDirectory.encode(PackTests.frames(20), packClass: .data)
+      let content = try CompressorTests.compress(SampleBytes.text(seed: 1, count: 3000)).content
+      return [
+        DecoderFuzz.Decoder("pack header", corpus: [PackTests.header.encode(), slots.encode()]) { bytes in
+          let header = try PackHeader.decode(bytes)
+          guard header.encode() == Array(bytes.prefix(header.encodedLength)) else { throw DecoderFuzz.Failure("two encodings of one header") }
+        },
+        DecoderFuzz.Decoder("pack trailer", corpus: [PackTrailer(directoryOffset: 64, directoryLength: 256, parityOffset: 320).encode()]) { bytes in
+          try same(bytes, try PackTrailer.decode(bytes, packSize: 352).encode())
+        },
+        DecoderFuzz.Decoder("pack directory", corpus: [directory, try PackDirectory.encode([], packClass: .data)]) { bytes in
+          try same(bytes, try PackDirectory.encode(try PackDirectory.decode(bytes, packClass: .data), packClass: .data))
+        },
+        DecoderFuzz.Decoder("index delta", corpus: [try IndexDeltaTests.delta.encode()]) { bytes in
+          try same(bytes, try IndexDelta.decode(bytes).encode())
+        },
+        DecoderFuzz.Decoder("zstd frame", corpus: [content]) { bytes in
+          _ = try CompressorTests.decompress(Codec.zstd, bytes, rawLength: 3000)
+        },
+      ]
+    }
+  }
+
+  private static var segments: [DecoderFuzz.Decoder] {
+    get throws {
+      let image = try SampleImage.bytes(entries: 40)
+      let sealing = try SegmentSealing(
+        segment: SegmentID(bytes: SampleImage.imageID)!, salt: [UInt8](repeating: 1, count: 32), pageCount: 2, keys: Fixtures.keys)
+      return [
+        // Only the header is mutated (the rest is added behind it): 64 KiB of zeros would be all that the mutations hit.
+        DecoderFuzz.Decoder("segment image header", corpus: [Array(image[..<128])]) { bytes in
+          let whole = SampleImage(bytes + image[min(bytes.count, image.count)...])
+          let reader = try whole.reader()
+          try reader.verifyAll()
+          guard bytes.count <= 128, bytes == Array(image[..<bytes.count]) else { throw DecoderFuzz.Failure("a changed header was accepted") }
+        },
+        DecoderFuzz.Decoder("segment header", corpus: [sealing.header]) { bytes in
+          _ = try SegmentSealing(header: bytes, objectSize: sealing.objectSize, keys: Fixtures.keys)
+        },
+      ]
+    }
+  }
+}
