@@ -16,7 +16,9 @@ import Testing
     while start < bytes.count {
       var shown = min(window, bytes.count - start)
       while true {
-        let cut = bytes.withUnsafeBytes { chunker.nextCut(UnsafeRawBufferPointer(rebasing: $0[start..<start + shown]), atEnd: start + shown == bytes.count) }
+        let cut = bytes.withUnsafeBytes {
+          chunker.nextCut(UnsafeRawBufferPointer(rebasing: $0[start..<start + shown]), atEnd: start + shown == bytes.count)
+        }
         if let cut {
           lengths.append(cut)
           start += cut
@@ -30,8 +32,13 @@ import Testing
 
   @Test(arguments: [UInt64](1...6))
   func theKernelCutsAsTheReference(seed: UInt64) throws {
-    let bytes = SampleBytes.random(seed: seed, count: 40_000) + [UInt8](repeating: UInt8(seed), count: 5000) + SampleBytes.text(seed: seed, count: 30_000)
-    for parameters in [Self.tiny, ChunkerParameters(minimum: 300, average: 777, maximum: 1001), ChunkerParameters(minimum: 256, average: 8192, maximum: 20_000)] {
+    let bytes =
+      SampleBytes.random(seed: seed, count: 40_000) + [UInt8](repeating: UInt8(seed), count: 5000)
+      + SampleBytes.text(seed: seed, count: 30_000)
+    for parameters in [
+      Self.tiny, ChunkerParameters(minimum: 300, average: 777, maximum: 1001),
+      ChunkerParameters(minimum: 256, average: 8192, maximum: 20_000),
+    ] {
       let reference = GearReference(table: try GearTable.words, parameters: parameters)
       let found = Self.lengths(bytes, try Self.chunker(parameters))
       var expected: [Int] = []
@@ -71,10 +78,11 @@ import Testing
     let chunker = try Self.chunker(Self.tiny)
     func contents(_ bytes: [UInt8]) -> Set<[UInt8]> {
       var start = 0
-      return Set(Self.lengths(bytes, chunker).map { length in
-        defer { start += length }
-        return Array(bytes[start..<start + length])
-      })
+      return Set(
+        Self.lengths(bytes, chunker).map { length in
+          defer { start += length }
+          return Array(bytes[start..<start + length])
+        })
     }
     let (before, after) = (contents(bytes), contents(changed))
     #expect(after.subtracting(before).count <= 4)

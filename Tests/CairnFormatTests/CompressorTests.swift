@@ -40,7 +40,10 @@ import Testing
     var output = [UInt8](repeating: 0, count: raw.count)
     var sizes: [Int] = []
     for level: Int32 in [1, 19, 1, 19] {
-      sizes.append(try output.withUnsafeMutableBytes { output in try raw.withUnsafeBytes { try compressor.compress($0, into: output, level: level).count } })
+      sizes.append(
+        try output.withUnsafeMutableBytes { output in
+          try raw.withUnsafeBytes { try compressor.compress($0, into: output, level: level).count }
+        })
     }
     #expect(sizes[0] == sizes[2] && sizes[1] == sizes[3] && sizes[0] > sizes[1])
   }
@@ -57,7 +60,9 @@ import Testing
     let raw = SampleBytes.text(seed: 5, count: 10_000)
     let (codec, content) = try Self.compress(raw)
     for length in [0, 1, 9999, 10_001, 100_000] {
-      #expect(formatError { try Self.decompress(codec, content, rawLength: length) } == .invalid(length < 10_000 ? "compressed frame" : "raw length"))
+      #expect(
+        formatError { try Self.decompress(codec, content, rawLength: length) }
+          == .invalid(length < 10_000 ? "compressed frame" : "raw length"))
       #expect(formatError { try Self.decompress(Codec.raw, raw, rawLength: length) } == .invalid("raw length"))
     }
     #expect(formatError { try Self.decompress(2, content, rawLength: 10_000) } == .unsupportedFeature)
@@ -69,7 +74,9 @@ import Testing
     var memory = [UInt8](repeating: 0xAA, count: 5000)
     let error = formatError {
       try memory.withUnsafeMutableBytes { memory in
-        try bomb.withUnsafeBytes { try Compressor().decompress(codec: Codec.zstd, $0, into: UnsafeMutableRawBufferPointer(rebasing: memory[..<1003])) }
+        try bomb.withUnsafeBytes {
+          try Compressor().decompress(codec: Codec.zstd, $0, into: UnsafeMutableRawBufferPointer(rebasing: memory[..<1003]))
+        }
       }
     }
     #expect(error == .invalid("compressed frame"))

@@ -5,7 +5,7 @@ struct GearReference {
   let table: [UInt64]
   let parameters: ChunkerParameters
 
-  /// The table is found by asking the chunker's definition from outside: it is part of the vectors, whose digest is checked there.
+  /// - Parameter table: The chunker's own; a vector checks it.
   init(table: [UInt64], parameters: ChunkerParameters) {
     self.table = table
     self.parameters = parameters

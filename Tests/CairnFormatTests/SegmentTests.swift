@@ -26,7 +26,8 @@ final class SampleImage {
     var entries = (0..<UInt32(count)).map { number in
       let pack = number / 5 / 200 % 3
       return SegmentEntry(
-        key: TreeTests.id(number).key, frame: number / 5, memberOffset: number % 5 * 200, length: 200, type: pack % 2 == 0 ? .data : .treeLeaf)
+        key: TreeTests.id(number).key, frame: number / 5, memberOffset: number % 5 * 200, length: 200,
+        type: pack % 2 == 0 ? .data : .treeLeaf)
     }
     entries.sort(by: SegmentEntry.precedes)
     var bytes: [UInt8] = []
@@ -75,7 +76,8 @@ final class SampleImage {
     let key = TreeTests.id(1).key
     try withoutActuallyEscaping({ (piece: UnsafeRawBufferPointer) in bytes.append(contentsOf: piece) }) { emit in
       var writer = try SegmentImageWriter(
-        image: SampleImage.imageID, repository: Fixtures.repository, key: SampleImage.key, entries: 3, frames: 3, packs: 1, covers: [], emit: emit)
+        image: SampleImage.imageID, repository: Fixtures.repository, key: SampleImage.key, entries: 3, frames: 3, packs: 1, covers: [],
+        emit: emit)
       try writer.append(SegmentPack(hash: Fixtures.hash, owner: Fixtures.session, size: 4096, packClass: .data))
       for number: UInt32 in 0..<3 {
         try writer.append(SegmentFrame(pack: 0, offset: 64 + 100 * number, encodedLength: 100, rawLength: 60, codec: 0, keyRef: 0))
@@ -97,7 +99,8 @@ final class SampleImage {
     }
     func writer() throws -> SegmentImageWriter {
       try SegmentImageWriter(
-        image: SampleImage.imageID, repository: Fixtures.repository, key: SampleImage.key, entries: 2, frames: 1, packs: 1, covers: []) { _ in }
+        image: SampleImage.imageID, repository: Fixtures.repository, key: SampleImage.key, entries: 2, frames: 1, packs: 1, covers: []
+      ) { _ in }
     }
     var early = try writer()
     #expect(throws: FormatError.self) { try early.append(frame) }
@@ -151,7 +154,9 @@ final class SampleImage {
         #expect(formatError { try SampleImage(changed).reader() } != nil, "offset \(offset), \(value)")
       }
     }
-    for count in [0, 1, 127, 65_535, 65_536, bytes.count - 1] { #expect(formatError { try SampleImage(Array(bytes[..<count])).reader() } != nil) }
+    for count in [0, 1, 127, 65_535, 65_536, bytes.count - 1] {
+      #expect(formatError { try SampleImage(Array(bytes[..<count])).reader() } != nil)
+    }
     #expect(formatError { try SampleImage(bytes + [0]).reader() } != nil)
   }
 

@@ -27,7 +27,9 @@ import Testing
     #expect(try SHA256Digest.hash(writer.bytes).bytes == vector.bytes("sha256"))
   }
 
-  @Test(arguments: ["tiny-random", "small-random", "normal-random", "large-random", "tiny-zeros", "tiny-pattern", "below-minimum", "exactly-minimum"])
+  @Test(arguments: [
+    "tiny-random", "small-random", "normal-random", "large-random", "tiny-zeros", "tiny-pattern", "below-minimum", "exactly-minimum",
+  ])
   func cuts(name: String) throws {
     let vector = try page["cuts-\(name)"]
     let length = Int(try vector.number("length"))
@@ -39,7 +41,8 @@ import Testing
       bytes = (0..<length).map { pattern[$0 % pattern.count] }
     }
     let parameters = ChunkerParameters(
-      minimum: UInt32(try vector.number("minimum")), average: UInt32(try vector.number("average")), maximum: UInt32(try vector.number("maximum")))
+      minimum: UInt32(try vector.number("minimum")), average: UInt32(try vector.number("average")),
+      maximum: UInt32(try vector.number("maximum")))
     #expect(try ChunkerTests.lengths(bytes, try ChunkerTests.chunker(parameters)) == words(vector.bytes("cuts")))
   }
 
@@ -82,7 +85,9 @@ import Testing
       offset += sealed.count
       var content = [UInt8](repeating: 0, count: sealed.count - 40)
       _ = try content.withUnsafeMutableBytes { output in
-        try sealed.withUnsafeBytes { try keys.openFrame(packClass: .data, codec: frame.codec, rawLength: frame.rawLength, $0, into: output) }
+        try sealed.withUnsafeBytes {
+          try keys.openFrame(packClass: .data, codec: frame.codec, rawLength: frame.rawLength, $0, into: output)
+        }
       }
       let raw = try CompressorTests.decompress(frame.codec, content, rawLength: Int(frame.rawLength))
       var start = 0

@@ -103,7 +103,9 @@ final class NodeStore {
   @Test func leavesAreCutByBytesToo() throws {
     var nodes = files(40)
     for index in nodes.indices {
-      nodes[index].extendedAttributes = [NodeAttribute(name: [1], value: [UInt8](repeating: UInt8(index), count: index == 7 ? (1 << 20) - 1 : 100_000))]
+      nodes[index].extendedAttributes = [
+        NodeAttribute(name: [1], value: [UInt8](repeating: UInt8(index), count: index == 7 ? (1 << 20) - 1 : 100_000))
+      ]
     }
     let leaves = try DirectoryLeaf.encodeSplitting(nodes)
     #expect(leaves.count == 6)

@@ -19,11 +19,15 @@ import Testing
     node.links = 2
     node.inodeFlags = 0x10
     node.flags = .changedWhileRead
-    node.extendedAttributes = [NodeAttribute(name: Array("user.a".utf8), value: []), NodeAttribute(name: Array("user.b".utf8), value: [0, 1])]
+    node.extendedAttributes = [
+      NodeAttribute(name: Array("user.a".utf8), value: []), NodeAttribute(name: Array("user.b".utf8), value: [0, 1]),
+    ]
     switch type {
     case .file:
       node.size = 3_000_000
-      node.content = .items([ContentItem(length: 1_048_576, id: id(1)), ContentItem(length: 900_000, id: nil), ContentItem(length: 1_051_424, id: id(2))])
+      node.content = .items([
+        ContentItem(length: 1_048_576, id: id(1)), ContentItem(length: 900_000, id: nil), ContentItem(length: 1_051_424, id: id(2)),
+      ])
     case .directory: (node.subtree, node.subtreeEntries, node.subtreeBytes) = (id(3), 12, 1 << 40)
     case .symbolicLink: node.linkTarget = Array("../target".utf8)
     case .characterDevice, .blockDevice: (node.rdevMajor, node.rdevMinor) = (8, .max)
@@ -95,9 +99,12 @@ import Testing
     #expect(error { $0.mtime = Timestamp(seconds: 0, nanoseconds: 1_000_000_000) } == .invalid("nanoseconds"))
     #expect(error { $0.content = .items([]) } == .limitExceeded("content items"))
     #expect(error { $0.content = .items([ContentItem(length: 1 << 24, id: Self.id(1))]) } == .invalid("content length"))
-    #expect(error { $0.content = .items([ContentItem(length: 1, id: nil), ContentItem(length: 1, id: nil)]) } == .notCanonical("adjacent holes"))
+    #expect(
+      error { $0.content = .items([ContentItem(length: 1, id: nil), ContentItem(length: 1, id: nil)]) } == .notCanonical("adjacent holes"))
     #expect(error { $0.content = .list(root: .zero, height: 8) } == .limitExceeded("list height"))
-    #expect(error { $0.extendedAttributes = [NodeAttribute(name: [1], value: [UInt8](repeating: 0, count: 1 << 20))] } == .limitExceeded("extended attributes"))
+    #expect(
+      error { $0.extendedAttributes = [NodeAttribute(name: [1], value: [UInt8](repeating: 0, count: 1 << 20))] }
+        == .limitExceeded("extended attributes"))
     let (a, b) = (Node(name: [97], type: .file), Node(name: [98], type: .file))
     #expect(formatError { try DirectoryLeaf.encode([b, a]) } == .notCanonical("order of names"))
     #expect(formatError { try DirectoryLeaf.encode([a, a]) } == .notCanonical("order of names"))
@@ -113,7 +120,9 @@ import Testing
   }
 
   @Test func innerNodesComeBack() throws {
-    let inner = (0..<512).map { InnerItem(firstName: Array("n\(1000 + $0)".utf8), id: Self.id(UInt32($0)), entries: UInt64($0), bytes: .max) }
+    let inner = (0..<512).map {
+      InnerItem(firstName: Array("n\(1000 + $0)".utf8), id: Self.id(UInt32($0)), entries: UInt64($0), bytes: .max)
+    }
     #expect(try TreeNode.decode(DirectoryInner.encode(inner)) == .inner(inner))
     let items = [ContentItem(length: .init(Int64.max), id: nil), ContentItem(length: 1, id: Self.id(1)), ContentItem(length: 7, id: nil)]
     #expect(try TreeNode.decode(ListLeaf.encode(items)) == .listLeaf(items))

@@ -36,7 +36,7 @@ package struct FrameEntry: Equatable, Sendable {
 /// The table of frames that pack directories and index deltas share.
 ///
 /// varint number of frames; for each frame: varint encodedLength, varint rawLength, u8 codec, u8 key reference, varint number of members;
-/// for each member: u8 type, key (16 bytes), varint length, which the last member of a frame leaves out: it takes what remains of the raw length.
+/// for each member: u8 type, key (16 bytes), varint length, which the last member of a frame leaves out: it takes what remains.
 package enum FrameTable {
   /// - Throws: As `validate`.
   package static func encode(_ frames: [FrameEntry], packClass: PackClass, into writer: inout ByteWriter) throws(FormatError) {

@@ -15,7 +15,7 @@ package struct ListBuilder {
 
   package init() {}
 
-  /// - Throws: What `store` throws; `.invalid` for an item without length or a chunk of 16 MiB and more, `.limitExceeded` above 2^63-1 bytes.
+  /// - Throws: What `store` throws; `.invalid` for an item without length or a chunk above 2^24-1, `.limitExceeded` above 2^63-1 bytes.
   package mutating func append(_ item: ContentItem, store: StoreNode) throws {
     guard item.length > 0, item.id == nil || item.length <= UInt64(Limits.blobBytes) else { throw FormatError.invalid("content length") }
     let (sum, overflow) = totalBytes.addingReportingOverflow(item.length)
