@@ -57,7 +57,7 @@ final class SampleImage {
     let image = SampleImage(try SampleImage.bytes(entries: count, frames: count / 5 + 1))
     let reader = try image.reader()
     #expect(reader.entryCount == count && reader.packCount == 3)
-    try reader.verifyAll()
+    try reader.verifyContents()
     for number in stride(from: 0, to: UInt32(count), by: max(1, count / 500)) {
       let place = try #require(try reader.find(TreeTests.id(number).key))
       let entry = try reader.entry(place)
@@ -124,7 +124,7 @@ final class SampleImage {
     let reader = try image.reader()
     #expect(try reader.covers().count == 2)
     #expect(try reader.pack(0).packClass == .data)
-    #expect(formatError { try reader.verifyAll() } == .authenticationFailed)
+    #expect(formatError { try reader.verifyContents() } == .authenticationFailed)
     #expect(formatError { try reader.find(TreeTests.id(0).key) } == .authenticationFailed)
   }
 
@@ -174,7 +174,7 @@ final class SampleImage {
       SegmentForgery.authenticate(&bytes, layout)
       let image = SampleImage(bytes)
       let reader = try image.reader()
-      _ = formatError { try reader.verifyAll() }
+      _ = formatError { try reader.verifyContents() }
       for number: UInt32 in 0..<20 { _ = formatError { try reader.find(TreeTests.id(number).key).map { try reader.entry($0) } } }
       for number in 0..<600 { _ = formatError { try reader.frame(number) } }
     }

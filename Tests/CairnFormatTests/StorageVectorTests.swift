@@ -2,7 +2,8 @@ import CairnFormat
 import CairnTestSupport
 import Testing
 
-/// The vectors of chunks, packs, index and trees, read from the page itself. They were made by another program (Tools/format-vectors-2.py).
+/// The vectors of chunks, packs, index and trees, read from the page itself. They were made by another program
+/// (Tests/Vectors/format-vectors-2.py).
 @Suite struct StorageVectorTests {
   private let page: VectorPage
   private let keys = Fixtures.keys

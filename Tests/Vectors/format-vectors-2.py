@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Writes the test vectors of FORMAT-2.md from the text of that page, sharing no code with the program.
 
-Needs libsodium. Run at the top of the package: Tools/format-vectors-2.py
+Needs libsodium. Run at the top of the package: Tests/Vectors/format-vectors-2.py
 """
 import ctypes, hashlib, hmac, importlib.util, struct
 
-spec = importlib.util.spec_from_file_location("base", "Tools/format-vectors.py")
+spec = importlib.util.spec_from_file_location("base", "Tests/Vectors/format-vectors.py")
 base = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(base)
 from_base = base

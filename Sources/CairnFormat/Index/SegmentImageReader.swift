@@ -139,7 +139,7 @@ package final class SegmentImageReader: @unchecked Sendable {
   }
 
   /// Verifies every page and every entry, frame and pack in it: what `check` does with an image instead of touching it by need.
-  package func verifyAll() throws(FormatError) {
+  package func verifyContents() throws(FormatError) {
     try verify(0..<layout.pagesEnd)
     for number in 0..<layout.packs { _ = try pack(number) }
     for number in 0..<layout.frames { _ = try frame(number) }
