@@ -71,10 +71,12 @@ struct Archiver {
       run: run, filter: filter, detector: detector, reader: reader,
       verifies: session.view.problems.isEmpty ? nil : session.view.index, keepsDelta: base != nil)
     let finished = WalkResult()
+    let isObsolete = Cancellation()
     try ThreadScope.run { scope in
       scope.onFailure {
         run.queue.cancel()
         run.backlog.cancel()
+        isObsolete.cancel()
       }
       // Paths and directories are chains of references that are let go one inside the other: deep trees need deep stacks.
       for number in 0..<workers {
@@ -83,16 +85,35 @@ struct Archiver {
           try worker.work()
         }
       }
+      if options.estimatesTotals {
+        walker.countsTotals = false
+        estimate(plan, base, scope, isObsolete)
+      }
       let box = UncheckedBox((walker, plan, baseRoot))
       scope.spawn("walker", stackBytes: 16 << 20) {
         let (walker, plan, baseRoot) = box.value
         try walker.begin(plan, base: baseRoot)
         try walker.walk()
+        isObsolete.cancel()
         finished.set(isUnchanged: walker.isUnchanged, excludedSources: walker.excludedSources)
         run.queue.close()
       }
     }
     return try outcome(plan, run, finished, base)
+  }
+
+  /// Sets the totals of the progress line: what the base held, or what a quick look at the source finds.
+  private func estimate(_ plan: SourcePlan, _ base: Snapshot?, _ scope: ThreadScope, _ isObsolete: Cancellation) {
+    let counters = context.counters
+    if let statistics = base?.manifest.statistics {
+      counters.filesTotal.set(statistics.filesTotal)
+      counters.bytesTotal.set(statistics.bytesProcessed)
+      counters.totalsKnown.set(1)
+      return
+    }
+    let estimate = SourceEstimate(plan, filter, context, isObsolete: isObsolete)
+    // It stops when the walk is over: then the walk knows.
+    scope.spawn("estimate") { estimate.run() }
   }
 
   private func detector(_ base: Snapshot) -> ChangeDetector {

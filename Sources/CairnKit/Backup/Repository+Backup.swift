@@ -88,15 +88,16 @@ private struct BackupVerb {
   private func archive(_ archiver: Archiver, _ sources: BackupSources, _ chosen: BaseSelection) throws -> Archiver.Outcome {
     if let input = options.standardInput { return try archiver.archive(input, base: chosen.base) }
     guard let plan = sources.plan else { throw CairnError(.sourceMissing, "There is nothing to back up.") }
-    if let base = chosen.base, options.estimatesTotals {
-      // What the base held is the best guess until the walk is over.
-      context.sink.report(.scanned(files: base.manifest.statistics.filesTotal, bytes: base.manifest.statistics.bytesProcessed))
-    }
     let outcome = try archiver.archive(plan, base: chosen.base)
     guard outcome.excludedSources < sources.count else {
       throw CairnError(
         .sourceMissing, "Every source is left out by an exclude pattern, so there is nothing to back up.",
         guidance: "Compare the sources with the exclude patterns.")
+    }
+    if options.estimatesTotals {
+      // Now they are known to the last byte.
+      context.counters.filesTotal.set(outcome.tally.filesNew + outcome.tally.filesChanged + outcome.tally.filesUnchanged)
+      context.counters.bytesTotal.set(outcome.tally.bytesProcessed)
     }
     context.counters.totalsKnown.set(1)
     return outcome

@@ -125,7 +125,7 @@ extension Walker {
     {
       return try leaveOut(frame, site, name, base)
     }
-    if isRegular {
+    if isRegular, countsTotals {
       run.context.counters.filesTotal.add()
       run.context.counters.bytesTotal.add(status.size)
     }

@@ -18,6 +18,8 @@ final class Walker {
   /// Set when something in the repository could not be read: what is inherited is looked up in the index.
   let verifies: BlobIndex?
   let keepsDelta: Bool
+  /// Whether the totals of the progress line are counted as the walk goes; else somebody else does.
+  var countsTotals = true
   var nodes: NodeReader
   var tally = Tally()
   var frames: [WalkFrame] = []
@@ -184,16 +186,13 @@ final class Walker {
   func openSlot(_ frame: WalkFrame, base: Node?) throws -> SlotReference {
     let group = try openGroup(frame)
     frame.slots += 1
-    let slot = group.addOpen(base: base)
-    if group.isFull { try closeGroup(frame) }
-    return slot
+    return group.addOpen(base: base)
   }
 
   func add(_ frame: WalkFrame, _ slot: SlotGroup.Slot) throws {
     let group = try openGroup(frame)
     frame.slots += 1
     group.add(slot)
-    if group.isFull { try closeGroup(frame) }
   }
 
   /// The base had an entry that is not in this snapshot.
@@ -202,11 +201,13 @@ final class Walker {
     guard keepsDelta else { return }
     let group = try openGroup(frame)
     group.addRemoved(node.name, node.type)
-    if group.isFull { try closeGroup(frame) }
   }
 
+  /// The group to add to. A full one is closed only now: by this time its last slot has been handed on, or the directory behind
+  /// it was walked, so that a closed group needs nothing more from the walker (`Backlog`).
   private func openGroup(_ frame: WalkFrame) throws -> SlotGroup {
-    if let group = frame.group { return group }
+    if let group = frame.group, !group.isFull { return group }
+    try closeGroup(frame)
     guard let assembly = frame.assembly else { throw CairnError(.failed, "A directory was filled before it was begun.") }
     let group = SlotGroup(directory: assembly, number: frame.groups, capacity: frame.entries.count - frame.slots)
     frame.groups += 1
