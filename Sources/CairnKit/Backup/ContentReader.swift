@@ -126,7 +126,8 @@ private struct ExtentReader {
   /// - Parameter source: fills the buffer from an offset within the extent as far as it goes; fewer bytes than asked mean the end.
   mutating func readExtent(_ source: (UnsafeMutableRawBufferPointer, UInt64) throws -> Int) throws {
     var offset: UInt64 = 0
-    var held = 0
+    // Chunks of the extent before may still lie in the buffer, waiting for another worker.
+    var held = transfer.isIdle ? 0 : try nextBuffer(keeping: 0..<0)
     while true {
       let room = UnsafeMutableRawBufferPointer(rebasing: buffer.bytes[held...])
       let count = try source(room, offset)
