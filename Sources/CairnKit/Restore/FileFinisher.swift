@@ -13,7 +13,7 @@ extension RestoreRun {
     if !file.isFailed {
       do {
         if options.dryRun {
-          preview(file)
+          try preview(file)
         } else if try !adopt(file) {
           try write(file)
         }
@@ -33,9 +33,11 @@ extension RestoreRun {
     try note(error, file.path, during: "restoring")
   }
 
-  private func preview(_ file: PendingFile) {
-    let isEqual = file.comparison != .none && !file.state.withLock({ $0.differs }) && (file.comparison == .trusted || file.existing?.size == file.size)
-    count(file, isEqual ? .unchanged : .restored)
+  /// What would be done.
+  private func preview(_ file: PendingFile) throws {
+    let isEqual = file.comparison != .none && !file.state.withLock { $0.differs } && (file.comparison == .trusted || file.existing?.size == file.size)
+    guard isEqual, let present = try openExisting(file), let status = try? present.status() else { return count(file, .restored) }
+    count(file, metadata.matches(file.node, .file(present), status) ? .unchanged : status.linkCount == 1 ? .updated : .restored)
   }
 
   private func count(_ file: PendingFile, _ action: ItemAction) {

@@ -77,7 +77,7 @@ extension RestoreRun {
       return
     }
     do {
-      if try options.dryRun || placeLink(source, link) {
+      if try options.dryRun ? !isLinked(source, link) : placeLink(source, link) {
         tally.filesRestored.add()
         item(link.directory, link.name, .restored, bytes: size)
       } else {
@@ -103,9 +103,7 @@ extension RestoreRun {
       default: throw error
       }
     }
-    if let there = try status(of: link.name, in: to), let mine = try status(of: source.first.name, in: from), there.inode == mine.inode,
-      there.device == mine.device
-    { return false }
+    if try isLinked(source, link) { return false }
     try replacing(link.name, in: to) { () throws(FileError) in
       let temporary = TemporaryName.random()
       try FileSystem.link(from: from, fromName: source.first.name, to: to, toName: temporary)
@@ -118,6 +116,15 @@ extension RestoreRun {
       }
     }
     return true
+  }
+
+  /// Whether the name is a link to that very file.
+  private func isLinked(_ source: LinkSource, _ link: LinkName) throws -> Bool {
+    guard source.first.directory.exists, link.directory.exists else { return false }
+    let first = try status(of: source.first.name, in: try directories.open(source.first.directory))
+    let other = try status(of: link.name, in: try directories.open(link.directory))
+    guard let first, let other else { return false }
+    return first.inode == other.inode && first.device == other.device
   }
 
   /// Where the file system takes no (more) links, the file is restored a second time, and that is reported.

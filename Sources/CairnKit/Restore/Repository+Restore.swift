@@ -12,29 +12,34 @@ extension Repository {
   /// - Throws: `CairnError` when the place in the snapshot does not exist, the target cannot be used or has no space left, or a
   ///   pattern is malformed; `CancellationError`.
   public func restore(_ options: RestoreOptions, context: RunContext) throws -> RestoreReport {
-    let started = SystemClock.monotonicNanoseconds()
-    let view = try loadView()
-    let run = try RestoreRun(self, view, options, context)
-    for problem in view.problems { run.losses.problem(problem.path, during: problem.during, problem.message) }
-    let start = try run.start(in: view)
-    let target = try RestoreTarget(options)
-    run.announceTotals(start)
-    try ThreadScope.run { scope in
-      let content = ContentStage(run)
-      content.start(in: scope)
-      var maker = try TreeMaker(run, start, target, windows: content.windows)
-      try maker.makeAll()
-      content.windows.close()
-    }
-    if !options.dryRun { try run.applyLateFlags() }
-    if options.verify, !options.dryRun, let file = target.file { try RestoreVerification(run, start, file).verify() }
-    run.losses.finish(target: options.target)
-    let seconds = Double(SystemClock.monotonicNanoseconds() &- started) / 1e9
-    return run.tally.report(problems: run.losses.problems, verified: options.verify && !options.dryRun, seconds: seconds)
+    try RestoreRun(self, try loadView(), options, context).execute()
   }
 }
 
 extension RestoreRun {
+  /// Does the whole restore.
+  func execute() throws -> RestoreReport {
+    let started = SystemClock.monotonicNanoseconds()
+    let view = views.current
+    for problem in view.problems { losses.problem(problem.path, during: problem.during, problem.message) }
+    let start = try start(in: view)
+    let target = try RestoreTarget(options)
+    announceTotals(start)
+    try ThreadScope.run { scope in
+      let content = ContentStage(self)
+      content.start(in: scope)
+      var maker = try TreeMaker(self, start, target, windows: content.windows)
+      try maker.makeAll()
+      content.windows.close()
+    }
+    if !options.dryRun { try applyLateFlags() }
+    let verifies = options.verify && !options.dryRun
+    if verifies, let file = target.file { try RestoreVerification(self, start, file).verify() }
+    losses.finish(target: options.target)
+    let seconds = Double(SystemClock.monotonicNanoseconds() &- started) / 1e9
+    return tally.report(problems: losses.problems, verified: verifies, seconds: seconds)
+  }
+
   /// The node that is restored.
   ///
   /// - Throws: `CairnError(.notFound)` naming the path.

@@ -46,6 +46,9 @@ final class RestoredDirectory: @unchecked Sendable {
     inode = status?.inode ?? 0
   }
 
+  /// False only for a directory that a dry run would make.
+  var exists: Bool { inode != 0 || root != nil }
+
   /// Holds the descriptor for good: there is no parent to open the target itself from.
   func keepOpen(_ file: OpenFile) { root = file }
 

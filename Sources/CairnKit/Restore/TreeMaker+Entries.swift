@@ -57,7 +57,7 @@ extension TreeMaker {
 
   private func special(_ node: Node, _ directory: RestoredDirectory, _ there: FileStatus?, _ source: LinkSource?) throws {
     do {
-      let action = run.options.dryRun ? ItemAction.restored : try placeSpecial(node, directory, there)
+      let action = try run.options.dryRun ? preview(node, directory, there) : placeSpecial(node, directory, there)
       switch action {
       case .restored: run.tally.filesRestored.add()
       case .updated: run.tally.filesUpdated.add()
@@ -69,6 +69,14 @@ extension TreeMaker {
       throw error
     }
     for waiting in source?.settle(.done) ?? [] { try run.makeLink(LinkSource(node, in: directory), waiting, failed: false) }
+  }
+
+  /// What would be done.
+  private func preview(_ node: Node, _ directory: RestoredDirectory, _ there: FileStatus?) throws -> ItemAction {
+    guard let there else { return .restored }
+    let file = try run.directories.open(directory)
+    guard try isSame(node, there, in: file) else { return .restored }
+    return run.metadata.matches(node, .name(file, node.name), there) ? .unchanged : there.linkCount == 1 ? .updated : .restored
   }
 
   private func placeSpecial(_ node: Node, _ directory: RestoredDirectory, _ there: FileStatus?) throws -> ItemAction {

@@ -1,0 +1,146 @@
+import CairnFormat
+import CairnStorage
+import CairnSystem
+import CairnTestSupport
+import Testing
+
+@testable import CairnKit
+
+@Suite struct RestoreTests {
+  @Test(arguments: [1, 2, 3] as [UInt64])
+  func aTreeComesBackExactly(_ seed: UInt64) throws {
+    let fixture = try RestoreFixture()
+    try fixture.plant(seed: seed)
+    let recorder = Recorder()
+    let report = try fixture.restore(try fixture.backup(), recorder)
+    #expect(try fixture.differences() == [], "seed \(seed)")
+    #expect(recorder.problems == [] && report.problems == 0)
+  }
+
+  @Test func aSecondRestoreChangesNothing() throws {
+    let fixture = try RestoreFixture()
+    try fixture.plant(seed: 4)
+    let snapshot = try fixture.backup()
+    let first = try fixture.restore(snapshot)
+    let second = try fixture.restore(snapshot)
+    #expect(second.filesRestored == 0 && second.filesUpdated == 0 && second.filesUnchanged == first.filesRestored)
+    #expect(try fixture.differences() == [])
+  }
+
+  @Test func holesStayHoles() throws {
+    let fixture = try RestoreFixture()
+    let file = try OpenFile.open(fixture.at("holes"), [.write, .create])
+    try file.truncate(to: 64 << 20)
+    try [UInt8](repeating: 1, count: 10_000).withUnsafeBytes { try file.write($0, at: 20 << 20) }
+    try OpenFile.open(fixture.at("all"), [.write, .create]).truncate(to: 32 << 20)
+    try fixture.restore(try fixture.backup())
+    #expect(try fixture.differences() == [])
+    let target = try TreeSnapshot(fixture.target)
+    #expect(target.allocated["holes"].map { $0 < 1 << 20 } == true && target.allocated["all"] == 0)
+  }
+
+  @Test func zerosBecomeHolesOnRequestOnly() throws {
+    let fixture = try RestoreFixture()
+    var content = [UInt8](repeating: 0, count: 2 << 20)
+    for index in (1 << 20)..<(1 << 20) + 100 { content[index] = 7 }
+    try fixture.write("zeros", content)
+    let snapshot = try fixture.backup()
+    try fixture.restore(snapshot)
+    #expect(try TreeSnapshot(fixture.target).allocated["zeros"] == 2 << 20)
+    try FileSystem.removeTree(at: try fixture.directory.open(), name: Array("target".utf8))
+    try fixture.restore(snapshot) { $0.sparse = true }
+    #expect(try TreeSnapshot(fixture.target).allocated["zeros"] == 4096)
+    #expect(try fixture.differences() == [])
+  }
+
+  @Test func manyWindowsAndBigFilesComeTogether() throws {
+    let fixture = try RestoreFixture()
+    var random = SplitMix64(seed: 6)
+    try fixture.write("big", random.bytes(20 << 20))
+    for number in 0..<300 { try fixture.write("small\(number)", random.bytes(Int(random.next() % 3000))) }
+    let report = try fixture.restore(try fixture.backup(), threads: 4)
+    #expect(try fixture.differences() == [])
+    #expect(report.filesRestored == 301 && report.bytesRestored > 20 << 20)
+  }
+
+  @Test func aPathInTheSnapshotRestoresItsContentsOrItself() throws {
+    let fixture = try RestoreFixture()
+    for path in ["a", "a/b"] { try fixture.folder(path) }
+    try fixture.write("a/b/file", Array("inside".utf8))
+    try fixture.write("other", Array("outside".utf8))
+    let snapshot = try fixture.backup()
+    try fixture.restore(snapshot) { $0.path = [Array("a".utf8)] }
+    #expect(try TreeSnapshot(fixture.target).entries.keys.sorted() == [".", "b", "b/file"])
+    try fixture.restore(snapshot) {
+      $0.path = [Array("a".utf8), Array("b".utf8), Array("file".utf8)]
+      $0.target = fixture.directory.path("single/deep")
+    }
+    #expect(try fixture.directory.read("single/deep/file") == Array("inside".utf8))
+    #expect(throws: CairnError.self) { try fixture.restore(snapshot) { $0.path = [Array("missing".utf8)] } }
+  }
+
+  @Test func theTargetItselfGetsTheMetadataOfTheRoot() throws {
+    let fixture = try RestoreFixture()
+    try fixture.write("file", [1])
+    try OpenFile.open(fixture.source, [.read]).setMode(0o750)
+    let (parent, name) = try fixture.parent(fixture.source)
+    try FileSystem.setModificationTime(at: parent, name: name, FileTime(seconds: 1000, nanoseconds: 7))
+    try fixture.restore(try fixture.backup())
+    let status = try OpenFile.open(fixture.target, [.read, .directory]).status()
+    #expect(status.mode == 0o750 && status.mtime == FileTime(seconds: 1000, nanoseconds: 7))
+  }
+
+  @Test func absolutePathsAppearBelowTheTarget() throws {
+    let fixture = try RestoreFixture()
+    try fixture.plant(seed: 8, files: 5)
+    let snapshot = try fixture.backup { options in
+      options.workingDirectory = nil
+      options.sources = [fixture.source]
+    }
+    try fixture.restore(snapshot)
+    let below = try TreeSnapshot(fixture.target + fixture.source)
+    #expect(try TreeSnapshot(fixture.source).differences(from: below) == [])
+  }
+
+  @Test func aDryRunWritesNothing() throws {
+    let fixture = try RestoreFixture()
+    try fixture.plant(seed: 9, files: 8)
+    let snapshot = try fixture.backup()
+    let recorder = Recorder()
+    let planned = try fixture.restore(snapshot, recorder) { $0.dryRun = true }
+    #expect(throws: FileError.self) { try OpenFile.open(fixture.target, [.read]) }
+    let done = try fixture.restore(snapshot)
+    #expect(planned.filesRestored == done.filesRestored && planned.directories == done.directories)
+    #expect(recorder.items.contains("restored /a/same"))
+    let again = try fixture.restore(snapshot) { $0.dryRun = true }
+    #expect(again.filesRestored == 0 && again.filesUpdated == 0 && again.filesUnchanged == done.filesRestored)
+  }
+
+  @Test func verificationFindsWhatWasSpoilt() throws {
+    let fixture = try RestoreFixture()
+    try fixture.plant(seed: 10, files: 14)
+    let snapshot = try fixture.backup()
+    let good = try fixture.restore(snapshot) { $0.verify = true }
+    #expect(good.problems == 0 && good.filesVerified.map { $0 > 14 } == true)
+    let before = try OpenFile.open(fixture.target + Array("/a/same".utf8), [.read, .write])
+    let time = try before.status().mtime
+    try [UInt8(1)].withUnsafeBytes { try before.write($0, at: 40_000) }
+    try before.setModificationTime(time)
+    let recorder = Recorder()
+    let bad = try fixture.restore(snapshot, recorder) {
+      $0.verify = true
+      $0.overwrite = .never
+    }
+    #expect(bad.problems == 3, "three names, one file")
+    #expect(recorder.problems.contains("/a/same: verifying: the content at byte 0 is not that of the snapshot"))
+  }
+
+  @Test func aTargetThatIsAFileIsRefusedAndLeftAlone() throws {
+    let fixture = try RestoreFixture()
+    try fixture.write("file", [1])
+    try fixture.directory.write("target", Array("precious".utf8))
+    let error = try #require(throws: CairnError.self) { try fixture.restore(try fixture.backup()) }
+    #expect(error.message.contains("not a directory"))
+    #expect(try fixture.directory.read("target") == Array("precious".utf8))
+  }
+}
