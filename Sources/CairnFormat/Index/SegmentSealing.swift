@@ -11,8 +11,8 @@
 /// | 32 | 32 | salt, random |
 /// | 64 | 65 552 each | pages: ciphertext and tag |
 ///
-/// The key is used for this object only: BLAKE2b-256 under the index subkey of "cairn-segment" ‖ header ‖ repository id. So the nonce may be the
-/// page number (u64, then 16 zeros). Additional data: header ‖ repository id ‖ u64 page number.
+/// The key is used for this object only: BLAKE2b-256 under the index subkey of "cairn-segment" ‖ header ‖ repository id. So the nonce may
+/// be the page number (u64, then 16 zeros). Additional data: header ‖ repository id ‖ u64 page number.
 package struct SegmentSealing: Sendable {
   package static let headerBytes = 64
   package static let sealedPageBytes = SegmentLayout.pageBytes + AEAD.tagBytes
