@@ -112,6 +112,8 @@ private struct ExtentReader {
   private let transfer = ChunkTransfer()
   private var collector = ListBuilder()
   private var read: UInt64 = 0
+  /// Bytes at the start of the buffer that belong to chunks handed on.
+  private var used = 0
   /// Bytes laid out so far, those outstanding included.
   private(set) var length: UInt64 = 0
 
@@ -126,19 +128,28 @@ private struct ExtentReader {
   /// - Parameter source: fills the buffer from an offset within the extent as far as it goes; fewer bytes than asked mean the end.
   mutating func readExtent(_ source: (UnsafeMutableRawBufferPointer, UInt64) throws -> Int) throws {
     var offset: UInt64 = 0
-    // Chunks of the extent before may still lie in the buffer, waiting for another worker.
-    var held = transfer.isIdle ? 0 : try nextBuffer(keeping: 0..<0)
+    var start = try claimRoom()
+    var held = 0
     while true {
-      let room = UnsafeMutableRawBufferPointer(rebasing: buffer.bytes[held...])
+      let room = UnsafeMutableRawBufferPointer(rebasing: buffer.bytes[(start + held)...])
       let count = try source(room, offset)
       let atEnd = count < room.count
       offset += UInt64(count)
       read += UInt64(count)
       run.context.counters.bytesDone.add(UInt64(count))
-      let used = try cut(held + count, atEnd: atEnd)
+      let end = start + held + count
+      used = try cut(start..<end, atEnd: atEnd)
       if atEnd { return }
-      held = try nextBuffer(keeping: used..<(held + count))
+      held = try nextBuffer(keeping: used..<end)
+      start = 0
     }
+  }
+
+  /// Where in the buffer a new extent can begin: behind the chunks that may still be on their way, with room for a whole chunk.
+  private mutating func claimRoom() throws -> Int {
+    if transfer.isIdle { used = 0 }
+    if buffer.bytes.count - used < Int(run.chunker.parameters.maximum) { _ = try nextBuffer(keeping: used..<used) }
+    return used
   }
 
   mutating func appendHole(_ bytes: UInt64) throws {
@@ -155,12 +166,12 @@ private struct ExtentReader {
     return ContentReader.Result(content: content, length: length, read: read)
   }
 
-  /// Cuts the buffer's first `count` bytes and hands the chunks on; returns how many bytes that were.
-  private mutating func cut(_ count: Int, atEnd: Bool) throws -> Int {
+  /// Cuts a range of the buffer and hands the chunks on; returns where the bytes begin that were not cut.
+  private mutating func cut(_ range: Range<Int>, atEnd: Bool) throws -> Int {
     let bytes = UnsafeRawBufferPointer(buffer.bytes)
-    var start = 0
-    while start < count {
-      guard let size = run.chunker.nextCut(UnsafeRawBufferPointer(rebasing: bytes[start..<count]), atEnd: atEnd) else { break }
+    var start = range.lowerBound
+    while start < range.upperBound {
+      guard let size = run.chunker.nextCut(UnsafeRawBufferPointer(rebasing: bytes[start..<range.upperBound]), atEnd: atEnd) else { break }
       let job = ChunkJob(transfer: transfer, number: transfer.issue(), buffer: buffer, range: start..<(start + size))
       length += UInt64(size)
       if !run.queue.tryPush(job) { try ChunkJob.process(job, worker, run) }
@@ -183,6 +194,7 @@ private struct ExtentReader {
       try collect()
       if let start = buffer.bytes.baseAddress, let from = kept.baseAddress { memmove(start, from, kept.count) }
     }
+    used = 0
     return range.count
   }
 

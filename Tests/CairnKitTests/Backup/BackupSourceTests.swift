@@ -97,7 +97,7 @@ import Testing
     #expect(items.last?.id == nil)
   }
 
-  /// Chunks of one run of data are still on their way to other workers when the next run is read.
+  /// Each run of data is read behind or beside chunks that are still on their way to other workers.
   @Test(arguments: [1, 2, 8]) func everyIslandOfASparseFileComesBack(threads: Int) throws {
     let f = try BackupFixture()
     let file = try OpenFile.open(f.source.path("islands"), [.read, .write, .create])
