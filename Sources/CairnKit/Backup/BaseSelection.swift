@@ -11,7 +11,9 @@ struct BaseSelection {
   /// - Parameters:
   ///   - snapshots: all of the repository, in any order.
   ///   - parent: a snapshot named by hand; it becomes the base of an incremental or differential one whatever its series.
-  static func choose(_ choice: BackupOptions.KindChoice, series: SeriesID, in snapshots: [Snapshot], parent: Snapshot? = nil) -> BaseSelection {
+  static func choose(_ choice: BackupOptions.KindChoice, series: SeriesID, in snapshots: [Snapshot], parent: Snapshot? = nil)
+    -> BaseSelection
+  {
     if choice == .full { return BaseSelection(kind: .full, base: nil, message: nil) }
     let own = snapshots.filter { $0.manifest.series == series }
     let newest = parent ?? Self.newest(own)

@@ -1,5 +1,6 @@
 import CairnFormat
 import CairnSystem
+
 import struct SystemPackage.Errno
 
 /// One worker thread of a backup: reads what the walker hands on, stores the content, fills the slots, and feeds the directories
@@ -113,7 +114,9 @@ struct EntryWorker {
     let file: OpenFile
     do { file = try OpenFile.open(job.name, at: job.directory, .source) } catch {
       // A link (ELOOP), a socket (ENXIO) or a directory (EISDIR) took the name. Links are never followed.
-      if [.tooManySymbolicLinkLevels, .noSuchAddressOrDevice, .isDirectory, .operationNotSupportedByDevice].contains(error.errno) { return nil }
+      if [.tooManySymbolicLinkLevels, .noSuchAddressOrDevice, .isDirectory, .operationNotSupportedByDevice].contains(error.errno) {
+        return nil
+      }
       throw error
     }
     run.hooks?.reached(.opened, path: job.absolutePath)
@@ -191,4 +194,3 @@ struct EntryWorker {
     return []
   }
 }
-

@@ -123,7 +123,9 @@ private struct BackupVerb {
     return report(try session.commit(manifest), statistics, chosen)
   }
 
-  private func report(_ snapshot: Snapshot?, _ statistics: SnapshotStatistics, _ chosen: BaseSelection, skipped: Bool = false) -> BackupReport {
+  private func report(_ snapshot: Snapshot?, _ statistics: SnapshotStatistics, _ chosen: BaseSelection, skipped: Bool = false)
+    -> BackupReport
+  {
     let seconds = Double(SystemClock.monotonicNanoseconds() - clock) / 1e9
     return BackupReport(
       snapshot: snapshot, statistics: statistics, problems: problems, kind: chosen.kind, base: chosen.base?.id, skippedUnchanged: skipped,
@@ -170,7 +172,8 @@ private struct BackupVerb {
     manifest.description = Array((options.description ?? "").utf8)
     manifest.seriesName = Array((options.seriesName ?? "").utf8)
     manifest.deltaRoot = chosen.base == nil ? nil : outcome.delta
-    manifest.previousCommit = session.view.snapshots.filter { $0.manifest.client == client }
+    manifest.previousCommit =
+      session.view.snapshots.filter { $0.manifest.client == client }
       .max { ($0.manifest.started, $0.id) < ($1.manifest.started, $1.id) }?.id
     manifest.statistics = statistics
     manifest.excludes = (options.excludes.patterns + options.excludes.caseInsensitivePatterns).map { Array($0.utf8) }
@@ -181,7 +184,8 @@ private struct BackupVerb {
       manifest.rootNodeItem = try outcome.rootNode.map { try $0.withoutSubtree.encodeRootItem() }
       try manifest.validate()
     } catch {
-      throw CairnError(.usage, "The snapshot cannot be described: \(error).", guidance: "Shorten the tags, the description or the list of sources.")
+      throw CairnError(
+        .usage, "The snapshot cannot be described: \(error).", guidance: "Shorten the tags, the description or the list of sources.")
     }
     return manifest
   }

@@ -1,6 +1,7 @@
 import CairnFormat
 import CairnSystem
 import Glibc
+
 import struct SystemPackage.Errno
 
 /// What happens to one entry.
@@ -74,7 +75,8 @@ extension Walker {
   private func peekBase(_ frame: WalkFrame) throws -> Node? {
     do { return try frame.cursor?.peek() } catch let error as CairnError where error.code == .damaged {
       run.context.sink.report(
-        .message("The base snapshot cannot be read in \(Escaping.terminal(frame.path.bytes())); its files are read again. \(error.message)"))
+        .message("The base snapshot cannot be read in \(Escaping.terminal(frame.path.bytes())); its files are read again. \(error.message)")
+      )
       frame.cursor = nil
       try materialise()
       return nil
@@ -272,7 +274,9 @@ extension Walker {
   }
 
   /// A directory whose contents cannot be read: it is there, and a restore must not take it for empty.
-  private func addUnreadable(_ frame: WalkFrame, _ site: WalkSite, _ parent: OpenFile, _ name: [UInt8], _ base: Node?, _ error: FileError) throws {
+  private func addUnreadable(_ frame: WalkFrame, _ site: WalkSite, _ parent: OpenFile, _ name: [UInt8], _ base: Node?, _ error: FileError)
+    throws
+  {
     let status = try FileSystem.status(at: parent, name: name)
     problem(site.path.bytes(name), error.operation, error.reason)
     guard status.type == .directory else { return try fail(frame, site, name, base, error) }

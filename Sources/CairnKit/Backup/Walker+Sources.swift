@@ -80,7 +80,11 @@ extension Walker {
     let status = try handle.status()
     let file = try? OpenFile.open(place.name, at: parent, [.read, .directory, .nonBlock, .noAccessTime])  // only for attributes
     var own: Node
-    if let file { own = try self.own(place.name, path, file, status, base, flags: .partialDirectory) } else { own = nodes.node(place.name, status) }
+    if let file {
+      own = try self.own(place.name, path, file, status, base, flags: .partialDirectory)
+    } else {
+      own = nodes.node(place.name, status)
+    }
     own.flags = [.partialDirectory]
     let next = WalkFrame(
       site: WalkSite(path: path, device: status.device, ignores: nil), file: nil,

@@ -160,7 +160,9 @@ final class Walker {
     guard frame.sameCount > 0, let tree = frame.base?.subtree else { return }
     var cursor = try reader.cursor(tree)
     for _ in 0..<frame.sameCount {
-      guard let node = try cursor.next() else { throw CairnError(.damaged, "A directory of the base snapshot reads differently the second time.") }
+      guard let node = try cursor.next() else {
+        throw CairnError(.damaged, "A directory of the base snapshot reads differently the second time.")
+      }
       try add(frame, SlotGroup.Slot(node: node, isReused: true))
     }
   }

@@ -4,6 +4,7 @@ import CairnStorage
 import CairnSystem
 import CairnTestSupport
 import Synchronization
+
 import struct SystemPackage.Errno
 
 /// Keeps what a backup reports.
@@ -12,7 +13,9 @@ final class RecordingSink: ProgressSink {
   func report(_ event: ProgressEvent) { events.withLock { $0.append(event) } }
 
   var problems: [String] {
-    events.withLock { $0.compactMap { if case .problem(let p) = $0 { "\(Escaping.terminal(p.path)): \(p.during): \(p.message)" } else { nil } } }
+    events.withLock {
+      $0.compactMap { if case .problem(let p) = $0 { "\(Escaping.terminal(p.path)): \(p.during): \(p.message)" } else { nil } }
+    }
   }
   var messages: [String] { events.withLock { $0.compactMap { if case .message(let text) = $0 { text } else { nil } } } }
 }

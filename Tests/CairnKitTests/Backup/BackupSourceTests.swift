@@ -18,7 +18,9 @@ import Testing
     try FileSystem.makeNode(at: folder, name: Array("fifo".utf8), type: .fifo, mode: 0o640)
     try FileSystem.makeNode(at: folder, name: Array("socket".utf8), type: .socket, mode: 0o600)
     let isRoot = Host.userID == 0
-    if isRoot { try FileSystem.makeNode(at: folder, name: Array("device".utf8), type: .characterDevice, mode: 0o600, major: 511, minor: 1_048_575) }
+    if isRoot {
+      try FileSystem.makeNode(at: folder, name: Array("device".utf8), type: .characterDevice, mode: 0o600, major: 511, minor: 1_048_575)
+    }
     let nodes = try f.nodes(f.snapshot())
     #expect(nodes["/link"]?.linkTarget == [0xff, 0x0a, 0x2f])
     #expect(nodes["/link"]?.size == 3)
@@ -31,7 +33,10 @@ import Testing
 
   @Test func namesAreBytes() throws {
     let f = try BackupFixture()
-    let names: [[UInt8]] = [[0xff, 0xfe], [0xc0, 0xaf], Array("a\nb\u{1b}[31m".utf8), Array("-rf".utf8), Array(" *?[a]".utf8), [UInt8](repeating: 0x78, count: 255)]
+    let names: [[UInt8]] = [
+      [0xff, 0xfe], [0xc0, 0xaf], Array("a\nb\u{1b}[31m".utf8), Array("-rf".utf8), Array(" *?[a]".utf8),
+      [UInt8](repeating: 0x78, count: 255),
+    ]
     for name in names { _ = try OpenFile.open(f.source.path + [0x2f] + name, [.write, .create]) }
     let snapshot = try f.snapshot()
     var cursor = try f.repository.loadView().trees.cursor(snapshot.manifest.root)
@@ -282,7 +287,10 @@ import Testing
   @Test func excludesLeaveOutWhatTheyName() throws {
     let f = try BackupFixture()
     for directory in ["keep", "cache/deep", "tagged/sub", "git/build", "git/src"] { try f.mkdir(directory) }
-    for name in ["keep/a.tmp", "keep/a.txt", "keep/B.TMP", "cache/x", "cache/deep/y", "tagged/x", "tagged/sub/y", "git/build/o", "git/src/a.o", "git/src/a.c"] {
+    for name in [
+      "keep/a.tmp", "keep/a.txt", "keep/B.TMP", "cache/x", "cache/deep/y", "tagged/x", "tagged/sub/y", "git/build/o", "git/src/a.o",
+      "git/src/a.c",
+    ] {
       try f.write(name, "content")
     }
     try f.write("cache/CACHEDIR.TAG", "Signature: 8a477f597d28d172789f06886806bc55\n# more")
@@ -305,7 +313,8 @@ import Testing
       })
     #expect(
       nodes.keys.sorted() == [
-        "/cache", "/cache/CACHEDIR.TAG", "/git", "/git/.gitignore", "/git/src", "/git/src/a.c", "/keep", "/keep/CACHEDIR.TAG", "/keep/a.txt",
+        "/cache", "/cache/CACHEDIR.TAG", "/git", "/git/.gitignore", "/git/src", "/git/src/a.c", "/keep", "/keep/CACHEDIR.TAG",
+        "/keep/a.txt",
         "/patterns", "/tagged", "/tagged/.nobackup",
       ])
     #expect(f.sink.problems.isEmpty)

@@ -123,7 +123,8 @@ import Testing
     let changes = try f.nodes(below: delta).mapValues(\.flags)
     #expect(
       changes == [
-        "/a": .deltaChanged, "/a/b": .deltaChanged, "/a/b/c": .deltaChanged, "/a/b/c/new": .deltaAdded, "/e": .deltaRemoved, "/f": .deltaAdded,
+        "/a": .deltaChanged, "/a/b": .deltaChanged, "/a/b/c": .deltaChanged, "/a/b/c/new": .deltaAdded, "/e": .deltaRemoved,
+        "/f": .deltaAdded,
       ])
     let third = try f.snapshot()
     #expect(try f.nodes(below: third.manifest.deltaRoot ?? .zero).isEmpty)

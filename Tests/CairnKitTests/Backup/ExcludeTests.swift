@@ -62,13 +62,17 @@ import Testing
 @Suite struct IgnoreFileTests {
   static let rules = [
     "*.log", "!important.log", "/only-root", "dir-only/", "a/b", "**/deep", "deep2/**", "x/**/y", "foo*", "!foobar", "\\#hash", "\\!bang",
-    "trail   ", "esc\\ ", "[ab].c", "[!ab].d", "[[:digit:]].e", "a**b", "q?", "#comment", "", "/sub/*.txt", "!/sub/keep.txt", "**/", "mid/*/end",
+    "trail   ", "esc\\ ", "[ab].c", "[!ab].d", "[[:digit:]].e", "a**b", "q?", "#comment", "", "/sub/*.txt", "!/sub/keep.txt", "**/",
+    "mid/*/end",
     "bad[", "sp ace", "tab\t", "r[a-c-e]", "s/**", "!s/keep", "\\*star",
   ]
   static let paths = [
-    "x.log", "d/x.log", "important.log", "only-root", "d/only-root", "dir-only/f", "dir-only", "a/b", "d/a/b", "deep", "p/q/deep", "deep2/f",
-    "deep2/g/h", "x/y", "x/1/2/y", "foo", "foobar", "foo1", "#hash", "!bang", "trail", "trail   ", "esc ", "a.c", "c.c", "c.d", "a.d", "1.e",
-    "x.e", "ab", "aXXb", "a/x/b", "q1", "q", "sub/a.txt", "sub/keep.txt", "sub/d/a.txt", "mid/1/end", "mid/1/2/end", "bad[", "sp ace", "tab\t",
+    "x.log", "d/x.log", "important.log", "only-root", "d/only-root", "dir-only/f", "dir-only", "a/b", "d/a/b", "deep", "p/q/deep",
+    "deep2/f",
+    "deep2/g/h", "x/y", "x/1/2/y", "foo", "foobar", "foo1", "#hash", "!bang", "trail", "trail   ", "esc ", "a.c", "c.c", "c.d", "a.d",
+    "1.e",
+    "x.e", "ab", "aXXb", "a/x/b", "q1", "q", "sub/a.txt", "sub/keep.txt", "sub/d/a.txt", "mid/1/end", "mid/1/2/end", "bad[", "sp ace",
+    "tab\t",
     "ra", "rd", "r-", "re", "s/keep", "s/other", "*star", "plain",
   ]
 
@@ -99,7 +103,8 @@ import Testing
   private static func ignoredByGit(in directory: TemporaryDirectory) throws -> Set<String> {
     try directory.write("paths", Array(paths.joined(separator: "\0").utf8))
     let child = try ChildProcess.spawn(
-      .shell("cd '\(directory.string)' && git init -q . && git check-ignore --no-index -z --stdin < paths > out; true"), captureStandardOutput: false)
+      .shell("cd '\(directory.string)' && git init -q . && git check-ignore --no-index -z --stdin < paths > out; true"),
+      captureStandardOutput: false)
     _ = try child.wait()
     return Set(try directory.read("out").split(separator: 0).map { String(decoding: $0, as: UTF8.self) })
   }
