@@ -27,7 +27,7 @@ struct GearReference {
   }
 }
 
-/// Test data that FORMAT-2.md defines: words of SplitMix64, little endian.
+/// Test data that FORMAT.md defines: words of SplitMix64, little endian.
 enum SampleBytes {
   static func random(seed: UInt64, count: Int) -> [UInt8] {
     var random = SplitMix(state: seed)

@@ -20,7 +20,7 @@ final class SampleImage {
     try SegmentImageReader(UnsafeRawBufferPointer(memory), repository: repository, key: Self.key)
   }
 
-  /// The image that FORMAT-2.md describes, of any number of entries.
+  /// The image that FORMAT.md describes, of any number of entries.
   static func bytes(entries count: Int, frames: Int? = nil, covers: [ObjectHash] = [Fixtures.hash, .zero]) throws -> [UInt8] {
     let frameCount = frames ?? count / 5
     var entries = (0..<UInt32(count)).map { number in
@@ -243,7 +243,7 @@ final class SampleImage {
   }
 }
 
-/// Computes the codes of an image anew, from the text of FORMAT-2.md.
+/// Computes the codes of an image anew, from the text of FORMAT.md.
 enum SegmentForgery {
   static func authenticate(_ bytes: inout [UInt8], _ layout: SegmentLayout) {
     bytes.removeSubrange(layout.pagesEnd...)

@@ -3,13 +3,12 @@ import CairnTestSupport
 import Testing
 
 /// The vectors of chunks, packs, index and trees, read from the page itself. They were made by another program
-/// (Tests/Vectors/format-vectors-2.py).
+/// (Tests/Vectors/format-vectors-storage.py).
 @Suite struct StorageVectorTests {
   private let page: VectorPage
   private let keys = Fixtures.keys
 
-  /// FORMAT-2.md where it exists, else the page that it has become a part of.
-  init() throws { page = try (try? VectorPage(named: "FORMAT-2.md")) ?? VectorPage() }
+  init() throws { page = try VectorPage() }
 
   private func words(_ bytes: [UInt8]) throws -> [Int] {
     try bytes.withReader { (reader) throws(FormatError) in

@@ -36,7 +36,7 @@ import Testing
     return node
   }
 
-  /// SHA-256 id `number`, as in FORMAT-2.md.
+  /// SHA-256 id `number`, as in FORMAT.md.
   static func id(_ number: UInt32) -> BlobID {
     let digest = withUnsafeBytes(of: number.littleEndian) { SHA256Digest.hash($0) }
     return BlobID(word0: digest.word0, word1: digest.word1, word2: digest.word2, word3: digest.word3)

@@ -2,7 +2,7 @@ import CairnFormat
 import CairnTestSupport
 import Testing
 
-/// The vectors of FORMAT.md, read from the page itself. They were made by another program (Tests/Vectors/format-vectors.py) from the page's text.
+/// The vectors of FORMAT.md, read from the page itself. They were made by another program (Tests/Vectors/format-vectors-records.py) from the page's text.
 @Suite struct VectorTests {
   private let page: VectorPage
   private let keys = Fixtures.keys

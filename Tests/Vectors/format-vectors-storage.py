@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Writes the test vectors of FORMAT-2.md from the text of that page, sharing no code with the program.
+"""Writes the test vectors of FORMAT.md from the text of that page, sharing no code with the program.
 
-Needs libsodium. Run at the top of the package: Tests/Vectors/format-vectors-2.py
+Needs libsodium. Run at the top of the package: Tests/Vectors/format-vectors-storage.py
 """
 import ctypes, hashlib, hmac, importlib.util, struct
 
-spec = importlib.util.spec_from_file_location("base", "Tests/Vectors/format-vectors.py")
+spec = importlib.util.spec_from_file_location("base", "Tests/Vectors/format-vectors-records.py")
 base = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(base)
 from_base = base
@@ -428,8 +428,8 @@ def tree_negatives():
 if __name__ == "__main__":
     for part in (chunker, frames, packs, deltas, segments, trees, tree_negatives):
         part()
-    page = open("FORMAT-2.md").read()
-    before, rest = page.split("<!-- vectors -->")
-    after = rest.split("<!-- /vectors -->")[1]
-    open("FORMAT-2.md", "w").write(before + "<!-- vectors -->\n\n" + "\n\n".join(out) + "\n\n<!-- /vectors -->" + after)
+    page = open("FORMAT.md").read()
+    before, rest = page.split("<!-- vectors: storage -->")
+    after = rest.split("<!-- /vectors: storage -->")[1]
+    open("FORMAT.md", "w").write(before + "<!-- vectors: storage -->\n\n" + "\n\n".join(out) + "\n\n<!-- /vectors: storage -->" + after)
     print(f"{sum(o.startswith('```vector') for o in out)} vectors, {sum(o.startswith('```negative') for o in out)} negative")

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes the test vectors of FORMAT.md from the text of that page, sharing no code with the program.
 
-Needs libsodium. Run at the top of the package: Tests/Vectors/format-vectors.py
+Needs libsodium. Run at the top of the package: Tests/Vectors/format-vectors-records.py
 """
 import ctypes, ctypes.util, hashlib, hmac, struct
 
@@ -354,7 +354,7 @@ if __name__ == "__main__":
     for part in (primitives, keys, slots, config_vectors, records, log_vectors, record_negatives):
         part()
     page = open("FORMAT.md").read()
-    before, rest = page.split("<!-- vectors -->")
-    after = rest.split("<!-- /vectors -->")[1]
-    open("FORMAT.md", "w").write(before + "<!-- vectors -->\n\n" + "\n\n".join(out) + "\n\n<!-- /vectors -->" + after)
+    before, rest = page.split("<!-- vectors: records -->")
+    after = rest.split("<!-- /vectors: records -->")[1]
+    open("FORMAT.md", "w").write(before + "<!-- vectors: records -->\n\n" + "\n\n".join(out) + "\n\n<!-- /vectors: records -->" + after)
     print(f"{sum(o.startswith('```vector') for o in out)} vectors, {sum(o.startswith('```negative') for o in out)} negative")
