@@ -43,6 +43,8 @@ struct Finder {
   /// The sets of states that occurred, numbered; with more than `maximumNumbered` the rest is not remembered.
   private var stateNumbers: [[FindPattern.State]: UInt64] = [:]
   private static let maximumNumbered = 4096
+  /// Tree nodes read so far.
+  private(set) var nodesRead = 0
 
   init(trees: TreeReader, patterns: [FindPattern], options: FindOptions, context: RunContext) {
     self.trees = trees
@@ -111,6 +113,7 @@ struct Finder {
     do {
       guard levels.count < Limits.pathDepth + Limits.treeHeight else { throw TreeReader.tooHigh(id) }
       let content = try trees.node(id)
+      nodesRead += 1
       levels.append(Level(id: id, content: content, states: states, stateNumber: number, pathLength: path.count))
       return true
     } catch let error as CairnError where error.concernsOneObject {

@@ -54,7 +54,7 @@ extension BlobIndex {
       do {
         let delta = try Records.delta(name, repository.storage, repository.keys)
         builder.add(delta.packs, digest: DeltaName(name)?.hash)
-      } catch let error as CairnError where error.code == .damaged {
+      } catch let error as CairnError where error.concernsOneObject {
         failed.append((name, error.message))
       }
       if builder.byteCount > limit { try flush() }
@@ -77,7 +77,7 @@ extension BlobIndex {
     for (key, size) in unknown {
       do {
         builder.add([try PackFile.read(key, size: size, storage: repository.storage, keys: repository.keys)], digest: nil)
-      } catch let error as CairnError where error.code == .damaged {
+      } catch let error as CairnError where error.concernsOneObject {
         problems.append(ItemProblem(path: Array(key.path.utf8), during: "reading its directory", message: error.message))
       }
     }

@@ -45,12 +45,15 @@ package final class BlobReader: Sendable {
 
   private func withBlob<R>(_ id: BlobID, where accepts: (BlobType) -> Bool, _ body: (UnsafeRawBufferPointer, BlobType) throws -> R) throws -> R {
     var failures: [String] = []
+    var code = CairnError.Code.storage
     for location in try index.locations(id.key) where accepts(location.type) {
       do {
         let type = location.type
         if let result = try withMember(location, { bytes in keys.blobID(type, bytes) == id ? try body(bytes, type) : nil }) { return result }
         failures.append("\(try location.frame.pack.key().path) holds another blob in its place")
-      } catch let error as CairnError where error.code == .damaged {
+        code = .damaged
+      } catch let error as CairnError where error.concernsOneObject {
+        if error.code != .storage { code = .damaged }
         failures.append(error.message)
       }
     }
@@ -60,7 +63,7 @@ package final class BlobReader: Sendable {
         .damaged, "Blob \(short)… is not in the index.", guidance: "Run 'cairn check' to see which snapshots and files it touches.")
     }
     throw CairnError(
-      .damaged, "Blob \(short)… cannot be read: \(failures.joined(separator: "; "))",
+      code, "Blob \(short)… cannot be read: \(failures.joined(separator: "; "))",
       guidance: "Run 'cairn check --read-data' to see which snapshots and files it touches.")
   }
 

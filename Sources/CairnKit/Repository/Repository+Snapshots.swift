@@ -28,7 +28,7 @@ extension Repository {
           if let description = amendment.description { manifest.description = description }
         }
         snapshots.append(Snapshot(id: session, manifest: manifest, object: hash))
-      } catch let error as CairnError where error.code == .damaged {
+      } catch let error as CairnError where error.concernsOneObject {
         problems.append(
           ItemProblem(
             path: Array("snapshots/\(session.hexadecimal)-\(hash.hexadecimal)".utf8), during: "reading", message: error.message))
@@ -57,6 +57,7 @@ extension Repository {
     for _ in 0..<1000 {
       var ignored: [ItemProblem] = []
       let state = try LogState.read(storage, keys: keys, problems: &ignored)
+      try state.requireReadable()
       guard var record = try make(state) else { return }
       record.index = state.next
       record.previous = state.head

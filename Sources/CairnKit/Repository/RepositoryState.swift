@@ -25,7 +25,7 @@ package struct RepositoryState: Sendable {
     for session in sessions where !state.log.isFoldedOut(session) {
       do {
         state.registers[session] = try Records.commit(session, storage, keys)
-      } catch let error as CairnError where error.code == .damaged {
+      } catch let error as CairnError where error.concernsOneObject {
         state.unreadableRegisters.append(session)
         state.problems.append(ItemProblem(path: Array("commits/\(session.hexadecimal)".utf8), during: "reading", message: error.message))
       }
@@ -60,9 +60,19 @@ package struct LogState: Sendable {
   /// Sessions announced with an epoch below this are resolved: accepted if listed, else gone.
   package var foldedBelow: UInt64 = 0
   package var foldedAccepted: [SessionID: ObjectHash] = [:]
+  /// Records that are there and cannot be read: readers go on without them, writers must not.
+  package var unreadable: [UInt64] = []
 
   /// Packs that no writer may build on.
   package var unusablePacks: Set<PackName> { condemned.values.reduce(swept) { $0.union($1) } }
+
+  /// What they say of condemned packs is unknown, so that nothing may be built on any pack.
+  func requireReadable() throws {
+    guard let first = unreadable.first else { return }
+    throw CairnError(
+      .damaged, "log/\(Records.logName(first)) cannot be read, so it is not known which packs may be used.",
+      guidance: "Reading and restoring work. Run 'cairn check' to see what to do before the next backup.")
+  }
 
   /// Folded away without having been accepted.
   package func isFoldedOut(_ session: SessionID) -> Bool {
@@ -78,8 +88,16 @@ package struct LogState: Sendable {
     }
     var state = LogState()
     for number in numbers.sorted() {
-      let (record, digest) = try Records.log(number, storage, keys)
-      if number != state.next || (number > 0 && record.previous != state.head) {
+      let record: LogRecord
+      let digest: ObjectHash
+      do { (record, digest) = try Records.log(number, storage, keys) } catch let error as CairnError where error.concernsOneObject {
+        problems.append(
+          ItemProblem(path: Array("log/\(Records.logName(number))".utf8), during: "reading the maintenance log", message: error.message))
+        state.unreadable.append(number)
+        state.next = number + 1
+        continue
+      }
+      if number != state.next || (number > 0 && record.previous != state.head && state.unreadable.last != number - 1) {
         problems.append(
           ItemProblem(
             path: Array("log/\(Records.logName(number))".utf8), during: "following the maintenance log",

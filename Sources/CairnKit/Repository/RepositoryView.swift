@@ -39,6 +39,7 @@ extension Repository {
   /// - Parameter forWriting: leave out packs that are condemned and whatever stands on a register that cannot be read, because
   ///   a writer must not build on what may be deleted.
   package func loadView(_ state: RepositoryState, forWriting: Bool) throws -> RepositoryView {
+    if forWriting { try state.log.requireReadable() }
     var deltas: [String] = []
     for (session, register) in state.registers where state.isAccepted(session) { deltas += register.deltas }
     if !forWriting, !state.unreadableRegisters.isEmpty { deltas += try deltaObjects(of: Set(state.unreadableRegisters)) }
