@@ -6,7 +6,7 @@ import CairnTestSupport
 @testable import CairnKit
 
 /// A tree to store without a file system under it.
-indirect enum SampleNode {
+indirect enum SampleNode: Sendable {
   case file([UInt8])
   case directory([String: SampleNode])
   case link(String)
