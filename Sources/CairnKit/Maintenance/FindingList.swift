@@ -37,7 +37,7 @@ final class FindingList: Sendable {
   func touch(_ place: Place?, _ snapshot: String, _ path: [UInt8], isLoss: Bool = true) {
     guard let place else { return }
     state.withLock { state in
-      if isLoss { state.findings[place].kind = .loss }
+      if isLoss { Self.makeLoss(&state.findings[place]) }
       if state.findings[place].affected.count < CheckReport.maximumAffected {
         state.findings[place].affected.append(CheckFinding.Affected(snapshot: snapshot, path: path))
       }
@@ -49,10 +49,16 @@ final class FindingList: Sendable {
   /// As `touch` for so many paths that the list has no room for.
   func touchUnlisted(_ place: Place, _ snapshot: String, count: UInt64) {
     state.withLock { state in
-      state.findings[place].kind = .loss
+      Self.makeLoss(&state.findings[place])
       state.findings[place].affectedCount += count
       if state.snapshots[place].insert(snapshot).inserted { state.findings[place].affectedSnapshots.append(snapshot) }
     }
+  }
+
+  private static func makeLoss(_ finding: inout CheckFinding) {
+    guard finding.kind != .loss else { return }
+    finding.kind = .loss
+    finding.next = CheckAdvice.replace(finding.object)
   }
 
   /// Whether no more paths of a finding will be listed.
