@@ -10,7 +10,7 @@ import Testing
 
 @Suite struct BrowseTarTests {
   /// Runs GNU tar in a directory; nil output means that it failed.
-  private func tar(_ arguments: [String], in directory: TemporaryDirectory) throws -> (status: ExitStatus, output: String) {
+  private func tar(_ arguments: [String], in directory: TemporaryDirectory) throws -> (status: CairnSystem.ExitStatus, output: String) {
     let command = ChildProcess.Command.shell("cd '\(directory.string)' && exec tar \(arguments.joined(separator: " ")) 2>&1")
     let child = try ChildProcess.spawn(command, captureStandardOutput: true)
     var output: [UInt8] = []
@@ -54,12 +54,12 @@ import Testing
       "long link": .link(String(repeating: "target/", count: 40)),
       "times": custom(.file, [6]) { $0.mtime = Timestamp(seconds: 1_234_567_890, nanoseconds: 123_456_789) },
       "old": custom(.file, [7]) { $0.mtime = Timestamp(seconds: -86_400 * 365, nanoseconds: 250_000_000) },
-      "far": custom(.file, [8]) { $0.mtime = Timestamp(seconds: 20_000_000_000, nanoseconds: 0) },
+      "far": custom(.file, [8]) { $0.mtime = Timestamp(seconds: 10_000_000_000, nanoseconds: 0) },
       "fifo": custom(.fifo) { _ in }, "mode": custom(.file, [9]) { $0.mode = 0o751 },
     ]
     let (directory, report) = try archive(tree)
     #expect(report == TarReport(entries: 17, problems: 0))
-    let result = try tar(["-xf", "archive.tar", "--one-top-level=out", "-p"], in: directory)
+    let result = try tar(["-xf", "archive.tar", "--one-top-level=out", "-p", "--warning=no-timestamp"], in: directory)
     #expect(result.status == .exited(0) && result.output.isEmpty, "\(result.output)")
     let compared = try tar(["--compare", "-f", "archive.tar", "-C", "out"], in: directory)
     #expect(compared.status == .exited(0) && compared.output.isEmpty, "\(compared.output)")
@@ -90,7 +90,8 @@ import Testing
     #expect(result.status == .exited(0) && result.output.isEmpty, "\(result.output)")
     let out = try OpenFile.open(directory.path("etc/conf"), [.read, .directory])
     let first = try FileSystem.status(at: out, name: [0x61])
-    #expect(first.linkCount == 3 && (try FileSystem.status(at: out, name: [0x7a])).inode == first.inode)
+    let last = try FileSystem.status(at: out, name: [0x7a])
+    #expect(first.linkCount == 3 && last.inode == first.inode)
     #expect(try directory.read("etc/conf/d/b") == [1, 2])
     #expect(try directory.read("etc/conf/holes") == [UInt8](repeating: 0, count: 700_000))
   }
@@ -123,11 +124,11 @@ import Testing
     _ = try SampleStore(repository: repository).snapshot(tree)
     let view = try repository.loadView()
     let directory = TemporaryDirectory()
-    // 9 GiB of zeros: only listed, through a pipe.
+    // 9 GiB of zeros come in pieces of 64 KiB and are left out of the file, which is then only listed.
     let file = try OpenFile.open(directory.path("archive.tar"), [.write, .create], mode: 0o600)
     var length: UInt64 = 0
     let report = try view.writeTar(view.trees.rootNode(of: view.snapshots[0])) { bytes in
-      if bytes.contains(where: { $0 != 0 }) { try file.write(bytes, at: length) }
+      if bytes[0] != 0 || bytes.count < 65536 { try file.write(bytes, at: length) }
       length += UInt64(bytes.count)
     }
     try file.truncate(to: length)
