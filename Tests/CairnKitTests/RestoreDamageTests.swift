@@ -3,8 +3,9 @@ import CairnStorage
 import CairnSystem
 import CairnTestSupport
 import Synchronization
-import struct SystemPackage.Errno
 import Testing
+
+import struct SystemPackage.Errno
 
 @testable import CairnKit
 
@@ -188,7 +189,8 @@ import Testing
     let fixture = try RestoreFixture()
     try fixture.plant(seed: 36)
     let snapshot = try fixture.backup()
-    let run = try RestoreRun(fixture.repository, try fixture.repository.loadView(), RestoreOptions(snapshot: snapshot, target: fixture.target), RunContext())
+    let options = RestoreOptions(snapshot: snapshot, target: fixture.target)
+    let run = try RestoreRun(fixture.repository, try fixture.repository.loadView(), options, RunContext())
     run.unnamedWorks.store(false, ordering: .relaxed)
     #expect(try run.execute().problems == 0)
     #expect(try fixture.differences() == [])

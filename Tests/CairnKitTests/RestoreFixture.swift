@@ -45,8 +45,11 @@ final class RestoreFixture: Sendable {
   }
 
   /// What differs between source and target.
-  func differences(ignoringRoot: Bool = false, ignoringExtra: Set<String> = [], where wanted: (String) -> Bool = { _ in true }) throws -> [String] {
-    try TreeSnapshot(source).differences(from: try TreeSnapshot(target), ignoringRoot: ignoringRoot, ignoringExtra: ignoringExtra, where: wanted)
+  func differences(ignoringRoot: Bool = false, ignoringExtra: Set<String> = [], where wanted: (String) -> Bool = { _ in true }) throws
+    -> [String]
+  {
+    try TreeSnapshot(source).differences(
+      from: try TreeSnapshot(target), ignoringRoot: ignoringRoot, ignoringExtra: ignoringExtra, where: wanted)
   }
 
   // MARK: - Making trees
@@ -155,7 +158,8 @@ final class RestoreFixture: Sendable {
   /// user::rwx user:1234:r-x group::r-x mask::rwx other::---
   static let acl: [UInt8] = {
     var bytes: [UInt8] = [2, 0, 0, 0]
-    for (tag, permissions, id) in [(1, 7, UInt32.max), (2, 5, 1234), (4, 5, .max), (16, 7, .max), (32, 0, .max)] as [(UInt8, UInt8, UInt32)] {
+    for (tag, permissions, id) in [(1, 7, UInt32.max), (2, 5, 1234), (4, 5, .max), (16, 7, .max), (32, 0, .max)] as [(UInt8, UInt8, UInt32)]
+    {
       bytes += [tag, 0, permissions, 0] + (0..<4).map { UInt8(truncatingIfNeeded: id >> (8 * $0)) }
     }
     return bytes

@@ -143,4 +143,61 @@ import Testing
     #expect(error.message.contains("not a directory"))
     #expect(try fixture.directory.read("target") == Array("precious".utf8))
   }
+
+  @Test func depthBeyondThePathLimitAndTheOpenDirectoriesIsFine() throws {
+    let fixture = try RestoreFixture()
+    var directory = try OpenFile.open(fixture.source, [.read, .directory])
+    for level in 0..<300 {
+      let name = Array("level-\(level)-with-a-long-name".utf8)
+      try FileSystem.makeDirectory(at: directory, name: name)
+      directory = try OpenFile.open(name, at: directory, [.read, .directory])
+      if level % 50 == 0 {
+        let file = try OpenFile.open(Array("file".utf8), at: directory, [.write, .create])
+        try [UInt8](repeating: UInt8(level % 251), count: 2000).withUnsafeBytes { try file.write($0) }
+      }
+    }
+    let report = try fixture.restore(try fixture.backup()) { $0.verify = true }
+    #expect(report.problems == 0 && report.directories == 300)
+    #expect(try fixture.differences() == [])
+  }
+
+  @Test func moreDirectoriesThanDescriptorsAreReopened() throws {
+    let fixture = try RestoreFixture()
+    var random = SplitMix64(seed: 12)
+    // Each folder's last file waits for a chunk that lies far from the others, so that all folders are open at once.
+    for number in 0..<400 {
+      try fixture.folder("folder\(number)")
+      try fixture.write("folder\(number)/file", random.bytes(600))
+    }
+    try fixture.restore(try fixture.backup())
+    #expect(try fixture.differences() == [])
+  }
+
+  @Test(.enabled(if: Host.userID == 0)) func aDefaultACLOfTheTargetDoesNotLeakIn() throws {
+    let fixture = try RestoreFixture()
+    try fixture.folder("folder")
+    for name in ["file", "folder/inner"] { try fixture.write(name, [1]) }
+    try fixture.link("link", to: "x")
+    let snapshot = try fixture.backup()
+    try fixture.folder("../target")
+    let target = try OpenFile.open(fixture.target, [.read])
+    do { try target.setExtendedAttribute(name: MetadataWriter.defaultACL, value: RestoreFixture.acl) } catch { return }
+    #expect(try fixture.restore(snapshot).problems == 0)
+    #expect(try fixture.differences() == [])
+  }
+
+  @Test func ownersAndAttributesMayBeLeftOut() throws {
+    let fixture = try RestoreFixture()
+    try fixture.plant(seed: 13, files: 6)
+    try fixture.restore(try fixture.backup()) {
+      $0.skipOwner = true
+      $0.skipAttributes = true
+    }
+    let made = try TreeSnapshot(fixture.target)
+    let status = try OpenFile.open(fixture.target, [.read, .directory]).status()
+    for (path, entry) in made.entries {
+      #expect(entry.uid == Host.userID && entry.gid == status.gid && entry.attributes.isEmpty, "\(path)")
+    }
+    if Host.userID == 0 { #expect(made.entries["setuid"]?.mode == 0o755) }
+  }
 }

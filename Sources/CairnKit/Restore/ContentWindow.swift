@@ -64,7 +64,8 @@ final class ContentWindow: @unchecked Sendable {
   var isEmpty: Bool { files.isEmpty }
 
   func isFull(fileBudget: Int) -> Bool {
-    pieces.count >= Self.maximumPieces || files.count >= Self.maximumFiles || filesOfPieces >= fileBudget || holes.count >= Self.maximumPieces
+    pieces.count >= Self.maximumPieces || holes.count >= Self.maximumPieces || files.count >= Self.maximumFiles
+      || filesOfPieces >= fileBudget
   }
 
   // MARK: - Locating
@@ -149,7 +150,9 @@ final class ContentWindow: @unchecked Sendable {
     return jobs
   }
 
-  private func canJoin(_ job: FetchJob, _ before: ContentPiece, _ piece: ContentPiece, _ start: UInt64, _ end: UInt64, _ read: UInt64) -> Bool {
+  private func canJoin(
+    _ job: FetchJob, _ before: ContentPiece, _ piece: ContentPiece, _ start: UInt64, _ end: UInt64, _ read: UInt64
+  ) -> Bool {
     if before.frameOffset == piece.frameOffset { return true }
     // Frames that overlap are a lie of the index; each is then read by itself and fails by itself.
     guard start >= job.bytes.upperBound, start - job.bytes.upperBound <= Self.largestGap else { return false }

@@ -35,8 +35,10 @@ extension RestoreRun {
 
   /// What would be done.
   private func preview(_ file: PendingFile) throws {
-    let isEqual = file.comparison != .none && !file.state.withLock { $0.differs } && (file.comparison == .trusted || file.existing?.size == file.size)
-    guard isEqual, let present = try openExisting(file), let status = try? present.status() else { return count(file, .restored) }
+    let isEqual = file.comparison == .trusted || (file.comparison == .content && file.existing?.size == file.size)
+    guard isEqual, !file.state.withLock({ $0.differs }), let present = try openExisting(file), let status = try? present.status() else {
+      return count(file, .restored)
+    }
     count(file, metadata.matches(file.node, .file(present), status) ? .unchanged : status.linkCount == 1 ? .updated : .restored)
   }
 
@@ -65,7 +67,8 @@ extension RestoreRun {
     guard file.comparison == .trusted || existing.size == file.size else { return false }
     guard let present = try openExisting(file), let status = try? present.status() else { return false }
     let flags = try present.inodeFlags()
-    let isRight = flags & MetadataWriter.flagMask == file.node.inodeFlags & MetadataWriter.flagMask
+    let isRight =
+      flags & MetadataWriter.flagMask == file.node.inodeFlags & MetadataWriter.flagMask
       && metadata.matches(file.node, .file(present), status)
     if isRight, status.linkCount == 1 || status.linkCount == UInt64(file.node.links) {
       count(file, .unchanged)

@@ -42,8 +42,9 @@ struct FrameFetch: Sendable {
     let buffer = worker.encodedBuffer(job.bytes.count)
     let pack = window.packs[Int(pieces[job.pieces.lowerBound].pack)]
     // `try?`: every piece is then looked for by itself, and that attempt says what is wrong.
-    guard let key = try? pack.key(), (try? run.repository.storage.read(key, at: job.bytes.lowerBound, into: buffer)) == buffer.count else { return nil }
-    return buffer
+    guard let key = try? pack.key() else { return nil }
+    let count = try? run.repository.storage.read(key, at: job.bytes.lowerBound, into: buffer)
+    return count == buffer.count ? buffer : nil
   }
 
   private func open(_ encoded: UnsafeRawBufferPointer, _ pieces: ArraySlice<ContentPiece>, _ worker: RestoreWorker) throws {

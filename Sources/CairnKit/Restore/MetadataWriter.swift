@@ -64,8 +64,8 @@ struct MetadataWriter: Sendable {
     guard setsAttributes else { return true }
     // `try?`: what cannot be read cannot be said to match.
     guard let present = try? target.attributes() else { return false }
-    let wanted = node.extendedAttributes
-    return present.filter { Self.isOurs($0.name) } == wanted.filter { Self.isOurs($0.name) }.map { ExtendedAttribute(name: $0.name, value: $0.value) }
+    let wanted = node.extendedAttributes.filter { Self.isOurs($0.name) }
+    return present.filter { Self.isOurs($0.name) } == wanted.map { ExtendedAttribute(name: $0.name, value: $0.value) }
   }
 
   /// Sets the inode flags; immutable and append-only among them, so nothing can follow.
@@ -98,13 +98,14 @@ struct MetadataWriter: Sendable {
   }
 
   static let userPrefix = Array("user.".utf8)
+  static let trustedPrefix = Array("trusted.".utf8)
   static let capability = Array("security.capability".utf8)
   static let accessACL = Array("system.posix_acl_access".utf8)
   static let defaultACL = Array("system.posix_acl_default".utf8)
 
   /// Whether an attribute that the snapshot does not have is to go. Labels of security modules are the target machine's own affair.
   static func isOurs(_ name: [UInt8]) -> Bool {
-    name.starts(with: userPrefix) || name.starts(with: Array("trusted.".utf8)) || name == capability || name == accessACL || name == defaultACL
+    name.starts(with: userPrefix) || name.starts(with: trustedPrefix) || name == capability || name == accessACL || name == defaultACL
   }
 
   private func present(
@@ -179,7 +180,9 @@ struct MetadataWriter: Sendable {
       do {
         try target.setOwner(.max, node.gid)
         change.groupIsSet = true
-      } catch { /* reported below, with the owner */ }
+      } catch {
+        // Reported below, with the owner.
+      }
       losses.lost(.owner, path, "\(node.uid):\(node.gid): \(error.reason)")
     }
   }

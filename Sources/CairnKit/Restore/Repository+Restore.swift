@@ -21,7 +21,8 @@ extension RestoreRun {
   func execute() throws -> RestoreReport {
     let started = SystemClock.monotonicNanoseconds()
     let view = views.current
-    for problem in view.problems { losses.problem(problem.path, during: problem.during, problem.message) }
+    // Damage somewhere in the repository is worth knowing; whether it touches this restore shows when the files are fetched.
+    for problem in view.problems { context.sink.report(.problem(problem)) }
     let start = try start(in: view)
     let target = try RestoreTarget(options)
     announceTotals(start)

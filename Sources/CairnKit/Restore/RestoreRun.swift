@@ -49,7 +49,7 @@ final class RestoreRun: Sendable {
 
   /// Reports what went wrong with one entry, unless it is something that ends the restore.
   ///
-  /// - Throws: `CancellationError`; `CairnError` when the target has no space left, is read-only, or descriptors run out.
+  /// - Throws: `CancellationError`; `CairnError` when the target has no space left or descriptors run out.
   func note(_ error: any Error, _ path: @autoclosure () -> [UInt8], during: String) throws {
     switch error {
     case is CancellationError: throw error
@@ -71,10 +71,9 @@ final class RestoreRun: Sendable {
       throw CairnError(
         .noSpace, "There is no space left on the target '\(target)': \(error.reason).",
         guidance: "Free some space and run the same command again; files that are restored already are kept.")
-    case EROFS:
-      throw CairnError(.failed, "The target '\(target)' is on a file system that is mounted read-only.")
     case EMFILE, ENFILE:
-      throw CairnError(.failed, "Too many files are open: \(error.reason).", guidance: "Raise the limit with 'ulimit -n' and run the same command again.")
+      throw CairnError(
+        .failed, "Too many files are open: \(error.reason).", guidance: "Raise the limit with 'ulimit -n' and run the same command again.")
     default: break
     }
   }

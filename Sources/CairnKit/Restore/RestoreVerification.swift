@@ -70,7 +70,7 @@ struct RestoreVerification {
         if case .enter(let node, _) = event { levels.append((node, nil)) }
         continue
       }
-      let path = { (name: [UInt8]?) in run.prefix + walk.path.flatMap { [0x2f] + $0 } + (name.map { [0x2f] + $0 } ?? []) }
+      let path = { (name: [UInt8]?) in run.prefixOfTarget(start) + walk.path.flatMap { [0x2f] + $0 } + (name.map { [0x2f] + $0 } ?? []) }
       switch event {
       case .enter(let node, let selected):
         let opened = selected ? check(node, directory, path(nil)) : (try? open(node, directory))
@@ -112,13 +112,16 @@ struct RestoreVerification {
   private func difference(_ node: Node, _ status: FileStatus, _ directory: OpenFile) throws -> String? {
     if run.options.overwrite == .never || run.options.overwrite == .ifNewer { return nil }
     if node.type == .file, status.size != node.size { return "the size" }
-    if node.type == .symbolicLink, try FileSystem.readLink(at: directory, name: node.name) != node.linkTarget { return "the link's target" }
+    if node.type == .symbolicLink, try FileSystem.readLink(at: directory, name: node.name) != node.linkTarget {
+      return "the link's target"
+    }
     if run.metadata.setsOwner, run.metadata.userID == 0, status.uid != node.uid || status.gid != node.gid { return "the owner" }
     if node.type != .symbolicLink, run.metadata.userID == 0, run.metadata.setsOwner, status.mode != node.mode { return "the mode" }
     if status.mtime != FileTime(seconds: node.mtime.seconds, nanoseconds: node.mtime.nanoseconds) { return "the modification time" }
     guard run.metadata.setsAttributes, run.metadata.userID == 0 else { return nil }
     let present = try FileSystem.extendedAttributes(at: directory, name: node.name)
-    let isComplete = node.extendedAttributes.allSatisfy { wanted in present.contains { $0.name == wanted.name && $0.value == wanted.value } }
+    let isComplete = node.extendedAttributes.allSatisfy { wanted in present.contains { $0.name == wanted.name && $0.value == wanted.value }
+    }
     return isComplete ? nil : "an extended attribute"
   }
 

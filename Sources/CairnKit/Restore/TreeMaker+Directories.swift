@@ -64,7 +64,8 @@ extension TreeMaker {
   }
 
   private static func dropACLs(_ file: OpenFile) throws {
-    for attribute in try file.extendedAttributes() where attribute.name == MetadataWriter.defaultACL || attribute.name == MetadataWriter.accessACL {
+    let inherited = [MetadataWriter.defaultACL, MetadataWriter.accessACL]
+    for attribute in try file.extendedAttributes() where inherited.contains(attribute.name) {
       try file.removeExtendedAttribute(name: attribute.name)
     }
   }

@@ -5,6 +5,8 @@ import CairnSystem
 /// where that was asked for, and hands files on to have their content fetched. Belongs to one thread.
 struct TreeMaker {
   let run: RestoreRun
+  /// The path of the target itself in the snapshot.
+  private let prefix: [UInt8]
   var planner: ContentPlanner
   var walk: SelectedWalk
   var links = LinkTable()
@@ -16,6 +18,7 @@ struct TreeMaker {
   ///   - target: opened; its metadata becomes that of `start` when that is a directory whose metadata is known.
   init(_ run: RestoreRun, _ start: Node, _ target: RestoreTarget, windows: BoundedQueue<ContentWindow>) throws {
     self.run = run
+    prefix = run.prefixOfTarget(start)
     planner = ContentPlanner(run, windows)
     walk = SelectedWalk(start, trees: run.views.current.trees, filter: run.filter)
     var root = TargetLevel(start, selected: false, deletes: run.options.delete && start.type == .directory)
@@ -44,7 +47,7 @@ struct TreeMaker {
 
   /// The path of the directory the walk is in, or of an entry of it.
   func path(_ name: [UInt8]? = nil) -> [UInt8] {
-    let path = run.prefix + walk.path.flatMap { [0x2f] + $0 } + (name.map { [0x2f] + $0 } ?? [])
+    let path = prefix + walk.path.flatMap { [0x2f] + $0 } + (name.map { [0x2f] + $0 } ?? [])
     return path.isEmpty ? [0x2f] : path
   }
 
@@ -103,6 +106,10 @@ struct TreeMaker {
   /// - Parameter forContent: false to open it only if it is there, for the strangers in it.
   mutating func materialize(_ last: Int, forContent: Bool) throws {
     for index in 0...last where levels[index].directory == nil || (forContent && !levels[index].hasContent) {
+      if levels[index].isLost {
+        levels[last].isLost = true
+        return
+      }
       if levels[index].directory == nil {
         guard index > 0, let parent = levels[index - 1].directory, !levels[index - 1].isLost else {
           levels[index].isLost = index > 0
@@ -120,7 +127,7 @@ struct TreeMaker {
     }
   }
 
-  private func levelPath(_ index: Int) -> [UInt8] { run.prefix + walk.path.prefix(index).flatMap { [0x2f] + $0 } }
+  private func levelPath(_ index: Int) -> [UInt8] { prefix + walk.path.prefix(index).flatMap { [0x2f] + $0 } }
 
   private mutating func place(_ index: Int, _ parent: RestoredDirectory, forContent: Bool) throws {
     let name = levels[index].node.name

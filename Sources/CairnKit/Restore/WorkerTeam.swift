@@ -51,6 +51,7 @@ final class WorkerTeam: Sendable {
   let count: Int
   private let batches: BoundedQueue<Batch>
   private let isStopped = Atomic<Bool>(false)
+  private let current = Mutex<Batch?>(nil)
 
   init(count: Int) {
     self.count = count
@@ -73,8 +74,9 @@ final class WorkerTeam: Sendable {
     guard jobs > 0 else { return }
     let workers = min(count, jobs)
     let batch = Batch(jobs, workers: workers, body)
+    current.withLock { $0 = batch }
     for _ in 0..<workers where !batches.push(batch) { throw CancellationError() }
-    batch.state.wait { $0.running == 0 }
+    batch.state.wait { $0.running == 0 || isStopped.load(ordering: .acquiring) }
     if let error = batch.state.withLock({ $0.error }) { throw error }
     if isStopped.load(ordering: .acquiring) { throw CancellationError() }
   }
@@ -82,8 +84,14 @@ final class WorkerTeam: Sendable {
   /// Lets the threads end when they have nothing left to do.
   func close() { batches.close() }
 
-  /// Lets running jobs end and begins no others.
-  func stop() { isStopped.store(true, ordering: .releasing) }
+  /// Begins no other jobs; `run` returns without waiting for those that still run (the scope of the threads does).
+  func stop() {
+    isStopped.store(true, ordering: .releasing)
+    guard let batch = current.withLock({ $0 }) else { return }
+    // The lock, so that this does not fall between the look of a waiter and its falling asleep.
+    batch.state.withLock { _ in }
+    batch.state.notifyAll()
+  }
 
   private func work(_ batch: Batch, _ worker: RestoreWorker) {
     while !isStopped.load(ordering: .acquiring) {
