@@ -61,7 +61,7 @@ lint:
 
 ## make fuzz                the decoders under many more mutations than `make test` tries
 fuzz: packages
-	CAIRN_FUZZ_ROUNDS=$${CAIRN_FUZZ_ROUNDS:-200000} $(SWIFT) test --filter Fuzz
+	CAIRN_FUZZ_MUTATIONS=$${CAIRN_FUZZ_MUTATIONS:-500000} $(SWIFT) test --filter Fuzz
 
 ## make bench               times the commands on generated data
 bench: build

@@ -8,6 +8,8 @@ import Glibc
 struct ProgressDisplay {
   private let console: Console
   private let counters: ProgressCounters
+  /// "restore" and "check" have words of their own.
+  private let phase: String
   private let mode: Mode
   private let interval: Double
   private let started = SystemClock.monotonicNanoseconds()
@@ -15,8 +17,9 @@ struct ProgressDisplay {
   private enum Mode { case none, line, lines, json }
 
   /// - Parameter rate: reports a second as the environment has it; nil = not set.
-  init(_ console: Console, _ counters: ProgressCounters, rate: Double?) {
+  init(_ console: Console, _ counters: ProgressCounters, rate: Double?, phase: String) {
     self.console = console
+    self.phase = phase
     self.counters = counters
     if console.isQuiet || rate == 0 {
       mode = .none
@@ -57,14 +60,18 @@ struct ProgressDisplay {
       meter.add(seconds: seconds, bytes: counters.bytesDone.value)
       switch mode {
       case .none: break
-      case .line: console.showProgress(ProgressText.line(counters, seconds, meter, columns: Terminal.columns(2)))
-      case .lines: console.complain(ProgressText.line(counters, seconds, meter, columns: .max))
+      case .line: console.showProgress(text(seconds, meter, columns: Terminal.columns(2)))
+      case .lines: console.complain(text(seconds, meter, columns: .max))
       case .json:
-        console.line(ProgressText.json(counters, seconds, meter))
+        console.line(ProgressText.json(counters, seconds, meter, phase: phase))
         console.flush()
       }
     }
     if mode == .line { console.showProgress("") }
+  }
+
+  private func text(_ seconds: Double, _ meter: RateMeter, columns: Int) -> String {
+    ProgressText.line(counters, seconds, meter, noun: phase == "check" ? "pack" : "file", columns: columns)
   }
 }
 
@@ -92,14 +99,14 @@ struct RateMeter {
 /// What the progress display says.
 enum ProgressText {
   /// `[0:12] 45.23 %  1234 / 5678 files, 1.234 / 3.456 GiB, 123.4 MiB/s, ETA 0:23  current/name`, cut to the width.
-  static func line(_ counters: ProgressCounters, _ seconds: Double, _ meter: RateMeter, columns: Int) -> String {
+  static func line(_ counters: ProgressCounters, _ seconds: Double, _ meter: RateMeter, noun: String, columns: Int) -> String {
     let (files, bytes, errors) = (counters.filesDone.value, counters.bytesDone.value, counters.errors.value)
     var text = "[\(Human.duration(seconds))]"
     if counters.totalsKnown.value > 0 {
       let (totalFiles, totalBytes) = (counters.filesTotal.value, counters.bytesTotal.value)
-      text += " \(Human.percent(bytes, of: totalBytes))  \(files)/\(totalFiles) files, \(Human.bytes(bytes)) of \(Human.bytes(totalBytes))"
+      text += " \(Human.percent(bytes, of: totalBytes))  \(files)/\(totalFiles) \(noun)s, \(Human.bytes(bytes)) of \(Human.bytes(totalBytes))"
     } else {
-      text += " \(Human.count(files, "file")), \(Human.bytes(bytes))"
+      text += " \(Human.count(files, noun)), \(Human.bytes(bytes))"
     }
     text += ", \(Human.bytes(UInt64(meter.bytesPerSecond)))/s"
     if counters.totalsKnown.value > 0, let rest = meter.remaining(total: counters.bytesTotal.value) {
@@ -112,7 +119,7 @@ enum ProgressText {
   }
 
   /// restic's `status` record.
-  static func json(_ counters: ProgressCounters, _ seconds: Double, _ meter: RateMeter) -> JSONLine {
+  static func json(_ counters: ProgressCounters, _ seconds: Double, _ meter: RateMeter, phase: String) -> JSONLine {
     JSONLine.object { line in
       let (bytes, total) = (counters.bytesDone.value, counters.bytesTotal.value)
       line.member("message_type", "status")
@@ -120,9 +127,9 @@ enum ProgressText {
       if counters.totalsKnown.value > 0, let rest = meter.remaining(total: total) { line.member("seconds_remaining", UInt64(rest)) }
       line.member("percent_done", counters.totalsKnown.value > 0 && total > 0 ? min(1, Double(bytes) / Double(total)) : 0)
       line.member("total_files", counters.filesTotal.value)
-      line.member("files_done", counters.filesDone.value)
+      line.member(phase == "restore" ? "files_restored" : "files_done", counters.filesDone.value)
       line.member("total_bytes", total)
-      line.member("bytes_done", bytes)
+      line.member(phase == "restore" ? "bytes_restored" : "bytes_done", bytes)
       line.member("bytes_stored", counters.bytesStored.value)
       line.member("error_count", counters.errors.value)
       let current = counters.current

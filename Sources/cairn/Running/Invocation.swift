@@ -21,6 +21,7 @@ extension Verb {
 final class Invocation: Sendable {
   let options: GlobalOptions
   let environment: EnvironmentVariables
+  let phase: String
   let console: Console
   let reporter: Reporter
   let context: RunContext
@@ -28,6 +29,7 @@ final class Invocation: Sendable {
   init(_ options: GlobalOptions, phase: String, environment: EnvironmentVariables) throws {
     self.options = options
     self.environment = environment
+    self.phase = phase
     console = Console(json: options.json, isQuiet: options.quiet, verbosity: options.verbose)
     reporter = Reporter(console, phase: phase)
     context = RunContext(sink: reporter, memoryBytes: try Self.memory(options, environment))
@@ -94,7 +96,7 @@ final class Invocation: Sendable {
       guard let number = Double(text), number >= 0, number.isFinite else { throw Self.invalid(.progressRate, text) }
       rate = number
     }
-    return try ProgressDisplay(console, context.counters, rate: rate).during(body)
+    return try ProgressDisplay(console, context.counters, rate: rate, phase: phase).during(body)
   }
 
   private static func memory(_ options: GlobalOptions, _ environment: EnvironmentVariables) throws -> Int {
