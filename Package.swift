@@ -74,6 +74,7 @@ let package = Package(
       name: "CairnKitTests", dependencies: ["CairnKit", "CairnTestSupport", errorNumbers],
       swiftSettings: swift + faults),
     .testTarget(
-      name: "CommandTests", dependencies: ["cairn", "CairnTestSupport"], swiftSettings: swift),
+      name: "CommandTests", dependencies: ["cairn", "CairnTestSupport"], exclude: ["Help"],
+      swiftSettings: swift),
   ]
 )
