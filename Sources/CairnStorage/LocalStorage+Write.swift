@@ -49,6 +49,11 @@ extension LocalStorage {
     directories.markDirty(folder(key))
   }
 
+  package func includeInFlush(_ key: ObjectKey) throws(StorageError) {
+    do throws(FileError) { _ = try directories.forWriting(folder(key)) } catch { throw explain(error, "write", key) }
+    directories.markDirty(folder(key))
+  }
+
   /// Names a sealed object; one of the same size under the name is the same one.
   fileprivate func publish(_ pending: PendingObject, _ key: ObjectKey) throws(StorageError) {
     let isNew: Bool

@@ -28,16 +28,17 @@ final class RepositoryDirectories: Sendable {
     state = Mutex(State(open: ["": root]))
   }
 
-  /// Opens a directory of the repository, creating it when it is missing; its parent is then dirty.
+  /// Opens a directory of the repository, creating it when it is missing. The first time, its parent is then dirty: whoever made it
+  /// may not have made the entry durable.
   func forWriting(_ name: String) throws(FileError) -> OpenFile {
     if let known = state.withLock({ $0.open[name] }) { return known }
     let slash = name.lastIndex(of: "/")
     let parentName = slash.map { String(name[..<$0]) } ?? ""
     let component = Array((slash.map { name[name.index(after: $0)...] } ?? name[...]).utf8)
     let parent = try forWriting(parentName)
-    let (directory, isNew) = try Self.open(component, in: parent)
+    let (directory, _) = try Self.open(component, in: parent)
     return state.withLock { state in
-      if isNew { state.dirty.insert(parentName) }
+      state.dirty.insert(parentName)
       // Two threads may have opened it at once: the first one's is kept.
       if let known = state.open[name] { return known }
       state.open[name] = directory

@@ -53,6 +53,10 @@ package protocol Storage: Sendable {
   /// kernel has dropped cannot be made durable by asking again.
   func flush() throws(StorageError)
 
+  /// Has the next `flush` make durable an object that another process stored, perhaps without coming to a flush of its own. To be
+  /// called before relying on an object that no register names.
+  func includeInFlush(_ key: ObjectKey) throws(StorageError)
+
   /// How many copies of an object its writer should store, under `ObjectKey.copy(_:)`: more than one where a single bad block could
   /// take the repository.
   func copies(of key: ObjectKey) -> Int
@@ -73,6 +77,9 @@ package protocol ObjectWriter: AnyObject {
 }
 
 extension Storage {
+  /// Nothing to do where an object is durable as soon as it is visible.
+  package func includeInFlush(_ key: ObjectKey) throws(StorageError) {}
+
   /// Reads exactly as many bytes as the buffer takes.
   ///
   /// - Throws: `truncated` when the object ends before.

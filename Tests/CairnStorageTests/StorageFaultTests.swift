@@ -102,6 +102,23 @@
       try checkContent(fault, directory.path("repository"))
     }
 
+    @Test func aFlushIncludesWhatAnotherProcessStored() throws {
+      let directory = TemporaryDirectory()
+      let path = directory.path + Array("/repository".utf8)
+      let key = try CairnStorageTests.key(.packs, 0x31)
+      try LocalStorage.create(path: path).put(key, [1, 2, 3])
+      let storage = try LocalStorage.attach(path)
+      let script = FaultScript([.fsync], at: .max, .crash)
+      try script.run { try storage.flush() }
+      #expect(script.matched == 0)
+      try script.run {
+        try storage.includeInFlush(key)
+        try storage.flush()
+      }
+      // The folder of the pack, and the two above it, whose entries may be as new.
+      #expect(script.matched == 3)
+    }
+
     @Test(arguments: FaultCase.all) func anFsyncErrorIsThrownAndNeverRetried(_ fault: FaultCase) throws {
       for position in 1..<20 {
         let directory = TemporaryDirectory()

@@ -18,6 +18,7 @@ final class DiscardingStorage: Storage {
   func list(_ kind: ObjectKey.Kind, _ body: (ObjectKey, UInt64) throws -> Void) throws { try base.list(kind, body) }
   func delete(_ key: ObjectKey) throws(StorageError) {}
   func flush() throws(StorageError) {}
+  func includeInFlush(_ key: ObjectKey) throws(StorageError) {}
   func foreign(_ kind: ObjectKey.Kind) throws(StorageError) -> [String] { try base.foreign(kind) }
   func copies(of key: ObjectKey) -> Int { base.copies(of: key) }
 
