@@ -86,6 +86,20 @@ import Testing
     try expectReadable(otherBlobs, in: other)
   }
 
+  @Test func whatAKilledRunLeftHalfWrittenIsRemovedAndWhatIsBeingWrittenIsNot() throws {
+    let cache = TemporaryDirectory()
+    let repository = try TestRepository.create(MemoryStorage(), cacheDirectory: cache.path)
+    let blobs = try commit(7, in: repository)
+    try expectReadable(blobs, in: repository)
+    let folder = try #require(try files(cache, repository).first.map { URL(fileURLWithPath: $0).deletingLastPathComponent().path })
+    let names = ["00000000000000aa.tmp", "00000000000000bb.tmp"].map { folder + "/" + $0 }
+    for name in names { try Data([1]).write(to: URL(fileURLWithPath: name)) }
+    let writing = try OpenFile.open(Array(names[0].utf8), [.read, .write])
+    #expect(writing.tryLockExclusive())
+    try expectReadable(blobs, in: repository)
+    #expect(try files(cache, repository).filter { $0.hasSuffix(".tmp") } == [names[0]])
+  }
+
   @Test func withoutAWritableCacheTheIndexIsHeldInMemory() throws {
     let storage = MemoryStorage()
     let repository = try TestRepository.create(storage, cacheDirectory: Array("/proc/none".utf8))

@@ -19,7 +19,7 @@ extension BlobIndex {
     let cache = IndexCache(repository)
     var runs = cache.runs(covering: Set(names.keys))
     for digest in runs.flatMap(\.covers) { names[digest] = nil }
-    let failed = try build(names.values.sorted(), repository, cache, &runs)
+    let failed = try build(names.values.sorted(), repository, cache, &runs, isReading: salvage)
     runs = try cache.tidy(runs)
     guard !failed.isEmpty else { return BlobIndex(runs: runs, unusable: unusable) }
     problems += failed.map { ItemProblem(path: Array("index/\($0.0)".utf8), during: "reading the index", message: $0.1) }
@@ -39,8 +39,10 @@ extension BlobIndex {
   }
 
   /// Reads deltas into images of at most a quarter of the memory budget each; returns those that could not be read.
+  ///
+  /// - Parameter isReading: a delta that the storage cannot read counts as damaged. A writer would store everything again.
   private static func build(
-    _ names: [String], _ repository: Repository, _ cache: IndexCache, _ runs: inout [IndexRun]
+    _ names: [String], _ repository: Repository, _ cache: IndexCache, _ runs: inout [IndexRun], isReading: Bool = false
   ) throws -> [(String, String)] {
     let limit = max(8 << 20, repository.options.memoryBytes / 4)
     var builder = IndexRunBuilder()
@@ -54,7 +56,7 @@ extension BlobIndex {
       do {
         let delta = try Records.delta(name, repository.storage, repository.keys)
         builder.add(delta.packs, digest: DeltaName(name)?.hash)
-      } catch let error as CairnError where error.concernsOneObject {
+      } catch let error as CairnError where error.code == .damaged || (isReading && error.concernsOneObject) {
         failed.append((name, error.message))
       }
       if builder.byteCount > limit { try flush() }
@@ -82,14 +84,6 @@ extension BlobIndex {
       }
     }
     guard !builder.isEmpty else { return nil }
-    var bytes: [UInt8] = []
-    try withExtendedLifetime(builder) {
-      let sink = Sink()
-      try builder.write(repository: repository) { sink.bytes.append(contentsOf: $0) }
-      bytes = sink.bytes
-    }
-    return try IndexRun(.heap(IndexRun.HeapBytes(bytes)), fileName: nil, repository: repository)
+    return try IndexRun.inMemory(repository) { try builder.write(repository: repository, emit: $0) }
   }
-
-  private final class Sink { var bytes: [UInt8] = [] }
 }

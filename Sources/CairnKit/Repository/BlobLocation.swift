@@ -74,12 +74,3 @@ package struct BlobLocation: Sendable {
     self.ordinal = ordinal
   }
 }
-
-/// Where encoded frames of a pack begin: one after another behind the header.
-package func frameOffsets(_ pack: IndexedPack) -> [UInt32] {
-  var offset = pack.headerLength
-  return pack.frames.map { frame in
-    defer { offset &+= frame.encodedLength }
-    return offset
-  }
-}

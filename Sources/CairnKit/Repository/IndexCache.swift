@@ -43,6 +43,7 @@ struct IndexCache {
     var found: [IndexRun] = []
     for number in 0..<listing.count {
       let name = listing.name(number)
+      if name.suffix(4) == Array(".tmp".utf8)[...] { sweep(name) }
       guard name.count == 20, name.suffix(4) == Array(".run".utf8)[...] else { continue }
       if let run = open(name) { found.append(run) } else { remove(name) }
     }
@@ -68,6 +69,13 @@ struct IndexCache {
     return try? IndexRun(.mapped(map), fileName: name, repository: repository, discard: discard)  // as above
   }
 
+  /// Removes what a run that was killed left half-written; one that still writes holds a lock.
+  private func sweep(_ name: [UInt8]) {
+    // Gone meanwhile, or somebody else's: nothing to do.
+    guard let directory, let file = try? OpenFile.open(name, at: directory, [.read, .noFollow, .nonBlock]), file.tryLockExclusive() else { return }
+    remove(name)
+  }
+
   private func remove(_ name: [UInt8]) {
     guard let directory else { return }
     try? FileSystem.unlink(at: directory, name: name)  // what stays is looked at and removed again next time
@@ -77,15 +85,8 @@ struct IndexCache {
 
   /// Stores an image that `write` produces, in the cache if possible, else in memory.
   func store(_ write: (@escaping (UnsafeRawBufferPointer) throws -> Void) throws -> Void) throws -> IndexRun {
-    if let run = try storeInFile(write) { return run }
-    let sink = ByteSink()
-    try write { sink.bytes.append(contentsOf: $0) }
-    do {
-      return try IndexRun(.heap(IndexRun.HeapBytes(sink.bytes)), fileName: nil, repository: repository)
-    } catch { throw CairnError(.failed, "An index image in memory is damaged (\(error)): the memory of this machine is faulty.") }
+    try storeInFile(write) ?? IndexRun.inMemory(repository, write)
   }
-
-  private final class ByteSink { var bytes: [UInt8] = [] }
 
   private func storeInFile(_ write: (@escaping (UnsafeRawBufferPointer) throws -> Void) throws -> Void) throws -> IndexRun? {
     guard let directory else { return nil }
@@ -93,6 +94,7 @@ struct IndexCache {
     let (temporary, final) = (base + Array(".tmp".utf8), base + Array(".run".utf8))
     do {
       let file = try OpenFile.open(temporary, at: directory, [.read, .write, .create, .exclusive, .noFollow], mode: 0o600)
+      _ = file.tryLockExclusive()  // held until it has its name: `sweep` leaves it alone
       try write { try file.write($0) }
       let map = try MappedFile.map(file)
       map.advise(.random)
@@ -105,6 +107,9 @@ struct IndexCache {
     } catch is FormatError {
       remove(temporary)
       return nil
+    } catch {
+      remove(temporary)
+      throw error
     }
   }
 

@@ -51,6 +51,19 @@ final class IndexRun: Sendable {
     covers = try image.covers()
   }
 
+  /// An image in memory, of what `write` produces.
+  static func inMemory(
+    _ repository: Repository, _ write: (@escaping (UnsafeRawBufferPointer) throws -> Void) throws -> Void
+  ) throws -> IndexRun {
+    let sink = ByteSink()
+    try write { sink.bytes.append(contentsOf: $0) }
+    do {
+      return try IndexRun(.heap(HeapBytes(sink.bytes)), fileName: nil, repository: repository)
+    } catch { throw CairnError(.failed, "An index image in memory is damaged (\(error)): the memory of this machine is faulty.") }
+  }
+
+  private final class ByteSink { var bytes: [UInt8] = [] }
+
   func contains(_ key: BlobKey) throws -> Bool { try guarded { () throws(FormatError) in try image.find(key) } != nil }
 
   /// Calls `body` for each entry with this key until it returns false; says whether to go on with the next run.

@@ -18,7 +18,7 @@ struct IndexRunBuilder {
     for pack in added {
       let number = UInt32(packs.count)
       packs.append(SegmentPack(hash: pack.hash, owner: pack.owner, size: pack.size, packClass: pack.packClass))
-      for (frame, offset) in zip(pack.frames, frameOffsets(pack)) {
+      pack.forEachFrame { frame, offset in
         let frameNumber = UInt32(frames.count)
         frames.append(
           SegmentFrame(

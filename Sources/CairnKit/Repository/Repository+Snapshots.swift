@@ -55,9 +55,7 @@ extension Repository {
   package func appendLog(_ make: (LogState) throws -> LogRecord?) throws {
     try requireWritable()
     for _ in 0..<1000 {
-      var ignored: [ItemProblem] = []
-      let state = try LogState.read(storage, keys: keys, problems: &ignored)
-      try state.requireReadable()
+      let state = try LogState.readComplete(storage, keys: keys)
       guard var record = try make(state) else { return }
       record.index = state.next
       record.previous = state.head

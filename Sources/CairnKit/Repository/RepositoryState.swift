@@ -11,9 +11,11 @@ package struct RepositoryState: Sendable {
   package var log = LogState()
   package var problems: [ItemProblem] = []
 
-  /// Reads everything. The order of the listings is part of the protocol (FORMAT.md, "Read order"): the index first, then the
-  /// log, then the registers, so that whatever a register names has been listed or can be fetched.
-  package static func read(_ storage: any Storage, keys: KeySet) throws -> RepositoryState {
+  /// Reads everything: the log first, then the registers (FORMAT.md, "Write order, read order").
+  ///
+  /// Single objects that are damaged become problems of the state.
+  /// - Parameter forWriting: a register that the storage cannot read ends it: a writer would store again what is there.
+  package static func read(_ storage: any Storage, keys: KeySet, forWriting: Bool = false) throws -> RepositoryState {
     var state = RepositoryState()
     state.log = try LogState.read(storage, keys: keys, problems: &state.problems)
     var sessions: [SessionID] = []
@@ -25,7 +27,7 @@ package struct RepositoryState: Sendable {
     for session in sessions where !state.log.isFoldedOut(session) {
       do {
         state.registers[session] = try Records.commit(session, storage, keys)
-      } catch let error as CairnError where error.concernsOneObject {
+      } catch let error as CairnError where error.code == .damaged || (error.concernsOneObject && !forWriting) {
         state.unreadableRegisters.append(session)
         state.problems.append(ItemProblem(path: Array("commits/\(session.hexadecimal)".utf8), during: "reading", message: error.message))
       }
@@ -57,10 +59,12 @@ package struct LogState: Sendable {
   package var amendments: [SessionID: SnapshotAmendment] = [:]
   /// The newest set of segments, empty before the first.
   package var segments: [String] = []
+  /// Deltas that maintenance wrote and its records name.
+  package var deltas: [String] = []
   /// Sessions announced with an epoch below this are resolved: accepted if listed, else gone.
   package var foldedBelow: UInt64 = 0
   package var foldedAccepted: [SessionID: ObjectHash] = [:]
-  /// Records that are there and cannot be read: readers go on without them, writers must not.
+  /// Records that are missing, replaced or cannot be read: readers go on without them, writers must not.
   package var unreadable: [UInt64] = []
 
   /// Packs that no writer may build on.
@@ -70,7 +74,7 @@ package struct LogState: Sendable {
   func requireReadable() throws {
     guard let first = unreadable.first else { return }
     throw CairnError(
-      .damaged, "log/\(Records.logName(first)) cannot be read, so it is not known which packs may be used.",
+      .damaged, "log/\(Records.logName(first)) is missing or cannot be read, so it is not known which packs may be used.",
       guidance: "Reading and restoring work. Run 'cairn check' to see what to do before the next backup.")
   }
 
@@ -79,15 +83,18 @@ package struct LogState: Sendable {
     UInt64(session.epoch) < foldedBelow && foldedAccepted[session] == nil
   }
 
+  /// Replays the log as far as it can be read: a record that cannot is a problem, and what is there remains readable.
   package static func read(_ storage: any Storage, keys: KeySet, problems: inout [ItemProblem]) throws -> LogState {
     var numbers: [UInt64] = []
     try storageCall("listing the maintenance log") {
       try storage.list(.log) { key, _ in
-        if key.name.utf8.count == 16, let number = UInt64(key.name, radix: 16) { numbers.append(number) }
+        if let number = Hexadecimal.number64(key.name) { numbers.append(number) }
       }
     }
     var state = LogState()
     for number in numbers.sorted() {
+      // A name that nobody could write: there is no number after it.
+      guard number < .max else { continue }
       let record: LogRecord
       let digest: ObjectHash
       do { (record, digest) = try Records.log(number, storage, keys) } catch let error as CairnError where error.concernsOneObject {
@@ -98,6 +105,7 @@ package struct LogState: Sendable {
         continue
       }
       if number != state.next || (number > 0 && record.previous != state.head && state.unreadable.last != number - 1) {
+        state.unreadable.append(min(number, state.next))
         problems.append(
           ItemProblem(
             path: Array("log/\(Records.logName(number))".utf8), during: "following the maintenance log",
@@ -110,6 +118,16 @@ package struct LogState: Sendable {
     return state
   }
 
+  /// As `read`, for whoever writes.
+  ///
+  /// - Throws: `CairnError(.damaged)` when a record is missing or cannot be read: it may say that packs are about to be deleted.
+  package static func readComplete(_ storage: any Storage, keys: KeySet) throws -> LogState {
+    var problems: [ItemProblem] = []
+    let state = try read(storage, keys: keys, problems: &problems)
+    try state.requireReadable()
+    return state
+  }
+
   private mutating func apply(_ record: LogRecord) {
     if !record.condemn.isEmpty { condemned[record.index] = Set(record.condemn) }
     for sweep in record.sweeps {
@@ -117,6 +135,7 @@ package struct LogState: Sendable {
       swept.formUnion(sweep.packs)
     }
     if let newest = record.segments { segments = newest }
+    deltas += record.deltas
     if let fold = record.fold {
       foldedBelow = UInt64(fold.below)
       for name in fold.accepted { foldedAccepted[name.session] = name.hash }

@@ -40,7 +40,12 @@ extension Repository {
   ///   a writer must not build on what may be deleted.
   package func loadView(_ state: RepositoryState, forWriting: Bool) throws -> RepositoryView {
     if forWriting { try state.log.requireReadable() }
-    var deltas: [String] = []
+    guard state.log.segments.isEmpty else {
+      throw CairnError(
+        .unsupportedFormat, "The index of the repository at \(location) was merged by a newer version of cairn.",
+        guidance: "Use a newer cairn with this repository.")
+    }
+    var deltas = state.log.deltas
     for (session, register) in state.registers where state.isAccepted(session) { deltas += register.deltas }
     if !forWriting, !state.unreadableRegisters.isEmpty { deltas += try deltaObjects(of: Set(state.unreadableRegisters)) }
     let unusable = forWriting ? state.log.unusablePacks : state.log.swept
