@@ -28,7 +28,8 @@ package final class BlobReader: Sendable {
   /// Reads a blob and verifies it against its whole id.
   ///
   /// Every copy that the index knows is tried, and every blob that shares the id's first half.
-  /// - Throws: `CairnError(.damaged)` naming the blob and the packs when no copy is good; `.storage` and others as the storage has it.
+  /// - Throws: `CairnError(.damaged)` naming the blob and the packs when no copy is good; `.storage` when the storage could
+  ///   read none of them.
   package func read(_ id: BlobID, _ type: BlobType) throws -> [UInt8] {
     try withBlob(id, type) { [UInt8]($0) }
   }
@@ -47,15 +48,20 @@ package final class BlobReader: Sendable {
     var failures: [String] = []
     var code = CairnError.Code.storage
     for location in try index.locations(id.key) where accepts(location.type) {
+      // What `body` throws is no fault of this copy, so it is kept apart.
+      var result: Result<R, any Error>?
       do {
         let type = location.type
-        if let result = try withMember(location, { bytes in keys.blobID(type, bytes) == id ? try body(bytes, type) : nil }) { return result }
-        failures.append("\(try location.frame.pack.key().path) holds another blob in its place")
-        code = .damaged
+        result = try withMember(location) { bytes in keys.blobID(type, bytes) == id ? Result { try body(bytes, type) } : nil }
+        if result == nil {
+          failures.append("\(try location.frame.pack.key().path) holds another blob in its place")
+          code = .damaged
+        }
       } catch let error as CairnError where error.concernsOneObject {
         if error.code != .storage { code = .damaged }
         failures.append(error.message)
       }
+      if let result { return try result.get() }
     }
     let short = id.hexadecimal.prefix(16)
     guard !failures.isEmpty else {

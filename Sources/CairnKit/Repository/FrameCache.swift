@@ -39,11 +39,16 @@ final class FrameCache: Sendable {
       state.clock += 1
       state.entries[location] = Entry(frame: frame, used: state.clock)
       state.bytes += frame.bytes.count
-      // Few entries (about limit / 1 MiB), so a scan for the oldest costs less than keeping a list.
-      while state.bytes > limit, state.entries.count > 1, let oldest = state.entries.min(by: { $0.value.used < $1.value.used }) {
-        state.entries[oldest.key] = nil
-        state.bytes -= oldest.value.frame.bytes.count
-      }
+      if state.bytes > limit { Self.makeRoom(&state, below: limit / 8 * 7) }
+    }
+  }
+
+  /// Drops the oldest frames, an eighth of the limit at a time: sorting so rarely costs less than keeping a list.
+  private static func makeRoom(_ state: inout State, below goal: Int) {
+    for (location, entry) in state.entries.sorted(by: { $0.value.used < $1.value.used }).dropLast() {
+      guard state.bytes > goal else { return }
+      state.entries[location] = nil
+      state.bytes -= entry.frame.bytes.count
     }
   }
 }
