@@ -3,12 +3,12 @@ import CairnStorage
 import CairnSystem
 
 extension Repository {
-  /// Every slot that can be read, in order of its name.
+  /// Every slot of the repository that can be read, in order of its name.
   package func keySlots() throws -> [KeySlotInfo] {
     try KeySlots.readAll(storage).compactMap { stored in
       guard let bytes = stored.bytes,
         // A slot that does not parse is reported by `check`; it cannot be listed.
-        let slot = try? KeySlot.parse(bytes)
+        let slot = try? KeySlot.parse(bytes), slot.repository == id
       else { return nil }
       let current = stored.name == currentSlot
       return KeySlotInfo(
@@ -46,7 +46,9 @@ extension Repository {
         .failed, "Key \(slot.name.prefix(8)) is the one that opened the repository just now; it cannot be removed.",
         guidance: "Add another key, open the repository with that one, then remove this one; or use 'cairn key passwd'.")
     }
-    guard slots.contains(where: { $0.name != slot.name && $0.bytes != nil }) else {
+    // Slots that do not parse, or that an interrupted `init` left for another repository, open nothing.
+    let others = try keySlots().filter { $0.name != slot.name }
+    guard !others.isEmpty else {
       throw CairnError(.failed, "Key \(slot.name.prefix(8)) is the last one that opens the repository; it stays.")
     }
     try delete(slot.name)
