@@ -69,7 +69,7 @@ bench: build
 
 ## make man                 manual pages from the same source as --help, into .build/man
 man: build
-	mkdir -p .build/man && $(BINARY) manual --quiet .build/man
+	mkdir -p .build/man && $(BINARY) help-manual .build/man
 
 ## make completions         for bash, zsh and fish, into .build/completions
 completions: build

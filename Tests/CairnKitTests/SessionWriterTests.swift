@@ -116,10 +116,10 @@ import Testing
   }
 
   @Test func aFailingStorageFailsTheRun() throws {
-    let storage = FailingStorage(MemoryStorage())
+    let storage = FaultyStorage(MemoryStorage())
     let repository = try TestRepository.create(storage)
     let writer = try SessionWriter.begin(repository, description: Self.description, context: RunContext())
-    storage.failsWrites.set(1)
+    storage.plan { call, _ in call == .begin ? .refuse(.noSpace("No space left on the device")) : nil }
     #expect(throws: CairnError.self) {
       try writer.run { writer in
         let worker = writer.makeWorker()
@@ -129,28 +129,4 @@ import Testing
       }
     }
   }
-}
-
-/// Refuses to begin objects once told so.
-private final class FailingStorage: Storage {
-  let base: MemoryStorage
-  let failsWrites = Counter()
-  init(_ base: MemoryStorage) { self.base = base }
-  var location: String { base.location }
-  func put(_ key: ObjectKey, _ bytes: UnsafeRawBufferPointer) throws(StorageError) { try base.put(key, bytes) }
-  func putIfAbsent(_ key: ObjectKey, _ bytes: UnsafeRawBufferPointer) throws(StorageError) -> Bool { try base.putIfAbsent(key, bytes) }
-  func beginObject(kind: ObjectKey.Kind) throws(StorageError) -> any ObjectWriter {
-    if failsWrites.value > 0 { throw .noSpace("No space left on the device") }
-    return try base.beginObject(kind: kind)
-  }
-  func read(_ key: ObjectKey, at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws(StorageError) -> Int {
-    try base.read(key, at: offset, into: buffer)
-  }
-  func readAll(_ key: ObjectKey, limit: Int) throws(StorageError) -> [UInt8] { try base.readAll(key, limit: limit) }
-  func size(of key: ObjectKey) throws(StorageError) -> UInt64 { try base.size(of: key) }
-  func list(_ kind: ObjectKey.Kind, _ body: (ObjectKey, UInt64) throws -> Void) throws { try base.list(kind, body) }
-  func foreign(_ kind: ObjectKey.Kind) throws(StorageError) -> [String] { [] }
-  func delete(_ key: ObjectKey) throws(StorageError) { try base.delete(key) }
-  func flush() throws(StorageError) {}
-  func copies(of key: ObjectKey) -> Int { 1 }
 }

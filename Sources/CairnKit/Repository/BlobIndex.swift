@@ -84,14 +84,17 @@ package final class BlobIndex: Sendable {
     }
   }
 
-  /// Whether a delta of the view names the pack object.
-  package func containsPack(_ wanted: PackName) -> Bool {
+  /// Those of the packs that a delta of the view names, condemned ones included.
+  package func named(_ wanted: Set<PackName>) throws -> Set<PackName> {
+    var found = Set<PackName>()
+    guard !wanted.isEmpty else { return found }
     for run in runs {
       for number in 0..<run.image.packCount {
-        // An image that cannot be read names nothing; look-ups will say what is wrong with it.
-        if let pack = try? run.pack(number), pack.hash == wanted.hash, pack.owner == wanted.owner { return true }
+        let pack = try run.pack(number)
+        let name = PackName(hash: pack.hash, owner: pack.owner)
+        if wanted.contains(name) { found.insert(name) }
       }
     }
-    return false
+    return found
   }
 }

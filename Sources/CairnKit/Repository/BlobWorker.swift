@@ -107,7 +107,7 @@ package final class BlobWorker {
   }
 
   private func compress(_ raw: UnsafeRawBufferPointer, _ packClass: PackClass) throws -> (UInt8, UnsafeRawBufferPointer) {
-    guard let level = session.level(for: packClass) else { return (0, raw) }
+    guard let level = session.level else { return (0, raw) }
     if session.options.compression == .auto, packClass == .data, compressor.looksIncompressible(raw) { return (0, raw) }
     let (codec, count) = try compressor.compress(raw, into: compressed, level: level)
     return codec == 0 ? (0, raw) : (codec, UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(compressed)[..<count]))

@@ -50,7 +50,8 @@ final class PackSlot: Sendable {
     self.storage = storage
     self.keys = keys
     self.packClass = packClass
-    self.target = target
+    // Padding must not take the pack over the limit of the format.
+    self.target = min(target, Limits.packBytes / 16 * 15)
   }
 
   /// Appends a frame; returns the pack that had to be closed to make room, if any.
@@ -59,31 +60,26 @@ final class PackSlot: Sendable {
   func append(_ frame: SealedFrame, owner: SessionID) throws -> IndexedPack? {
     try state.withLock { box in
       var closed: IndexedPack?
-      if let open = box, open.open.written + frame.length + directoryEstimate(open.open, frame.entry) > target
-        || open.open.members + frame.entry.members.count > Limits.packMembers
-      {
-        closed = try close(open)
+      if let open = box, isFull(open.open, with: frame.entry) {
         box = nil
+        closed = try close(open)
       }
       let open = try box ?? begin(owner)
-      box = open
+      // Only back in place when all went well: what failed half-way must never get a name.
+      box = nil
       open.open.digest.update(frame.bytes)
       try storageCall("writing a pack") { try open.open.writer.append(frame.bytes) }
       open.open.written += frame.length
       open.open.members += frame.entry.members.count
       open.open.frames.append(frame.entry)
+      box = open
       return closed
     }
   }
 
-  /// Closes the open pack, if there is one.
+  /// Closes the open pack, if there is one. After an error there is none.
   func finish() throws -> IndexedPack? {
-    try state.withLock { box in
-      guard let open = box else { return nil }
-      let pack = try close(open)
-      box = nil
-      return pack
-    }
+    try state.withLock { box in try box.take().map(close) }
   }
 
   /// Drops the open pack without a trace.
@@ -94,8 +90,10 @@ final class PackSlot: Sendable {
     }
   }
 
-  private func directoryEstimate(_ open: Open, _ frame: FrameEntry) -> Int {
-    (open.frames.count + 1) * 16 + (open.members + frame.members.count) * 20 + 512
+  private func isFull(_ open: Open, with frame: FrameEntry) -> Bool {
+    let members = open.members + frame.members.count
+    let directoryEstimate = (open.frames.count + 1) * 16 + members * 20 + 512
+    return open.written + Int(frame.encodedLength) + directoryEstimate > target || members > Limits.packMembers
   }
 
   private func begin(_ owner: SessionID) throws -> OpenBox {

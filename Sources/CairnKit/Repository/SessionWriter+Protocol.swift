@@ -12,23 +12,26 @@ extension SessionWriter {
   ) throws -> SessionWriter {
     try repository.requireWritable()
     let storage: any Storage = options.dryRun ? DiscardingStorage(repository.storage) : repository.storage
-    var ignored: [ItemProblem] = []
-    var epoch = try LogState.read(storage, keys: repository.keys, problems: &ignored).next
+    var epoch = try LogState.readComplete(storage, keys: repository.keys).next
     while true {
       try context.cancellation.check()
       let session = try announce(repository, description, storage: storage, epoch: epoch)
-      let state = try RepositoryState.read(storage, keys: repository.keys)
-      guard state.log.next == epoch else {
+      do {
+        let state = try RepositoryState.read(storage, keys: repository.keys, forWriting: true)
+        if state.log.next == epoch {
+          let view = try repository.loadView(state, forWriting: true)
+          let writer = SessionWriter(
+            repository: repository, description: description, options: options, context: context, storage: storage, view: view, session: session)
+          try writer.adoptPredecessors()
+          return writer
+        }
         // The log moved between reading it and the announcement: announce again with the position that is known now.
         epoch = state.log.next
+      } catch {
         retract(session, storage)
-        continue
+        throw error
       }
-      let view = try repository.loadView(state, forWriting: true)
-      let writer = SessionWriter(
-        repository: repository, description: description, options: options, context: context, storage: storage, view: view, session: session)
-      try writer.adoptPredecessors()
-      return writer
+      retract(session, storage)
     }
   }
 
@@ -78,7 +81,12 @@ extension SessionWriter {
     var earlier = Set<SessionID>()
     try storageCall("listing the sessions") {
       try storage.list(.sessions) { key, _ in
-        guard let other = SessionID(hex: key.name), other != session, !view.state.isDecided(other) else { return }
+        guard let other = SessionID(hex: key.name), other != session else { return }
+        if view.state.isDecided(other) {
+          // Decided, but killed before it could take its announcement back, which nobody needs any more.
+          if view.state.registers[other] != nil { Self.retract(other, storage) }
+          return
+        }
         // A record that cannot be read is somebody else's problem: `check` names it.
         guard let record = try? Records.session(other, storage, repository.keys) else { return }
         guard record.kind == .backup, record.client == description.client else { return }
@@ -93,69 +101,72 @@ extension SessionWriter {
         if let owner = PackFile.owner(of: key), dead.contains(owner) { packs[owner, default: []].append((key, size)) }
       }
     }
-    let unusable = view.state.log.unusablePacks
+    let named = try view.index.named(Set(packs.values.joined().compactMap { PackName($0.0.name) }))
+    let taken = named.union(view.state.log.unusablePacks)
     var count = 0
     for predecessor in dead {
-      var adopted: [IndexedPack] = []
-      for (key, size) in packs[predecessor] ?? [] where isFree(key, unusable) {
+      for (key, size) in packs[predecessor] ?? [] where PackName(key.name).map({ !taken.contains($0) }) ?? false {
         do {
-          adopted.append(try PackFile.read(key, size: size, storage: storage, keys: repository.keys))
+          let pack = try PackFile.read(key, size: size, storage: storage, keys: repository.keys)
+          // Who wrote it may not have come to its own flush.
+          try storageCall("adopting \(key.path)") { try storage.includeInFlush(key) }
+          try adopt(pack)
+          count += 1
         } catch let error as CairnError where error.code == .damaged {
           context.sink.report(.message("\(key.path) of an interrupted backup cannot be used: \(error.message)"))
         }
       }
-      count += adopted.count
-      adopt(adopted, from: gone.contains(predecessor) ? predecessor : nil)
+      if gone.contains(predecessor) { resolveLater(predecessor) }
     }
     if count > 0 { context.sink.report(.message("Resuming an interrupted backup: \(count) packs it stored are used again.")) }
-  }
-
-  /// Whether a pack may be adopted: not condemned, and not named by a delta of the view already.
-  private func isFree(_ key: ObjectKey, _ unusable: Set<PackName>) -> Bool {
-    guard let name = PackName(key.name) else { return false }
-    return !unusable.contains(name) && !view.index.containsPack(name)
   }
 
   // MARK: - Handing over
 
   func handOverIfDue() throws {
-    let now = SystemClock.monotonicNanoseconds()
-    let due = state.withLock { state in
-      state.storedSinceHandOver >= options.checkpointBytes
-        || (now - state.lastHandOver >= options.checkpointNanoseconds && state.storedSinceHandOver > 0)
+    guard isHandOverDue else { return }
+    // Again under the lock: the other saver may just have done it.
+    try handOverLock.withLock { _ in if isHandOverDue { try handOverAlone() } }
+  }
+
+  private var isHandOverDue: Bool {
+    let isDue = state.withLock { state in
+      guard state.storedSinceHandOver > 0 else { return false }
+      // The clock is read under the lock, so that it is never behind `lastHandOver`.
+      return state.storedSinceHandOver >= options.checkpointBytes
+        || SystemClock.monotonicNanoseconds() - state.lastHandOver >= options.checkpointNanoseconds
     }
-    guard due || knownCount > max(1 << 18, context.memoryBytes / 8 / 43) else { return }
-    try handOver()
+    return isDue || knownCount > max(1 << 18, context.memoryBytes / 8 / 43)
   }
 
   /// Makes everything stored so far count, under a register of its own, and goes on as the next session.
-  package func handOver() throws {
-    try handOverLock.withLock { _ in
-      guard state.withLock({ $0.storedSinceHandOver > 0 }) else { return }
-      let epoch = state.withLock { $0.epoch }
-      let next = try Self.announce(repository, description, storage: storage, epoch: epoch)
-      let (old, sequence, listed, adopted) = deltaLock.withLock { _ in
-        state.withLock { state in
-          defer {
-            state.session = next
-            state.sequence = 0
-            state.deltas = []
-            state.adopted = []
-            state.storedSinceHandOver = 0
-            state.lastHandOver = SystemClock.monotonicNanoseconds()
-          }
-          return (state.session, state.sequence, state.deltas, state.adopted)
+  package func handOver() throws { try handOverLock.withLock { _ in try handOverAlone() } }
+
+  private func handOverAlone() throws {
+    guard state.withLock({ $0.storedSinceHandOver > 0 }) else { return }
+    let epoch = state.withLock { $0.epoch }
+    let next = try Self.announce(repository, description, storage: storage, epoch: epoch)
+    let (old, sequence, listed, adopted) = deltaLock.withLock { _ in
+      state.withLock { state in
+        defer {
+          state.session = next
+          state.sequence = 0
+          state.deltas = []
+          state.adopted = []
+          state.storedSinceHandOver = 0
+          state.lastHandOver = SystemClock.monotonicNanoseconds()
         }
+        return (state.session, state.sequence, state.deltas, state.adopted)
       }
-      try closePacks()
-      let deltas = listed + (try writeDelta(as: old, sequence).map { [$0] } ?? [])
-      try storageCall("making the checkpoint durable") { try storage.flush() }
-      try register(old, CommitRecord(decision: .data, deltas: deltas.sorted(), manifest: nil, previous: nil))
-      try requireSameLog(epoch)
-      resolve(adopted)
-      Self.retract(old, storage)
-      ageKnown(index: options.dryRun ? view.index : try view.index.adding(deltas, repository: repository))
     }
+    try closePacks()
+    let deltas = listed + (try writeDeltas(as: old, from: sequence))
+    try storageCall("making the checkpoint durable") { try storage.flush() }
+    try register(old, CommitRecord(decision: .data, deltas: deltas.sorted(), manifest: nil, previous: nil))
+    try requireNothingCondemned(since: epoch)
+    resolve(adopted)
+    Self.retract(old, storage)
+    ageKnown(index: options.dryRun ? view.index : try view.index.adding(deltas, repository: repository))
   }
 
   /// Decides a session. An answer that got lost is resolved by reading the register back.
@@ -176,17 +187,27 @@ extension SessionWriter {
     }
   }
 
-  /// After a register was won: nothing may have been condemned under this run.
-  private func requireSameLog(_ epoch: UInt64) throws {
-    var ignored: [ItemProblem] = []
-    let log = try LogState.read(storage, keys: repository.keys, problems: &ignored)
+  /// After a hand-over: the session that goes on was announced before, so what was condemned since the view was made, and
+  /// unknown to it, may be gone by the time it commits.
+  private func requireNothingCondemned(since epoch: UInt64) throws {
+    let log = try LogState.readComplete(storage, keys: repository.keys)
     guard log.next != epoch else { return }
-    let lost = log.unusablePacks.subtracting(view.state.log.unusablePacks)
-    guard lost.isEmpty, !log.isFoldedOut(session) else {
+    guard log.unusablePacks.subtracting(view.state.log.unusablePacks).isEmpty, !log.isFoldedOut(session) else {
       throw CairnError(
         .conflict, "Maintenance removed packs that this backup relied on.",
         guidance: "Run the same command again; what was stored is used where it still exists.")
     }
+  }
+
+  /// After the register of a snapshot was won. Packs that were condemned meanwhile do not matter: whoever did it decides this
+  /// session first and finds the snapshot. Only a fold that began without this session leaves it out.
+  private func requireNotFolded(since epoch: UInt64) throws {
+    var ignored: [ItemProblem] = []
+    let log = try LogState.read(storage, keys: repository.keys, problems: &ignored)
+    guard log.next != epoch, log.isFoldedOut(session) else { return }
+    throw CairnError(
+      .conflict, "Maintenance closed the period in which this backup began, so the snapshot does not count.",
+      guidance: "Run the same command again; what was stored is used where it still exists.")
   }
 
   /// Sessions whose packs are named by a register now are done with.
@@ -221,7 +242,7 @@ extension SessionWriter {
       try storageCall("making the snapshot durable") { try storage.flush() }
       try context.cancellation.check()
       try register(session, CommitRecord(decision: .snapshot, deltas: deltas.sorted(), manifest: hash, previous: manifest.previousCommit))
-      try requireSameLog(epoch)
+      try requireNotFolded(since: epoch)
       resolve(adopted)
       Self.retract(session, storage)
       return Snapshot(id: session, manifest: manifest, object: hash)

@@ -61,6 +61,27 @@ package final class SessionWriter: Sendable {
     var statistics = Statistics()
     /// Dead sessions whose packs were adopted; resolved once this run has committed what names them.
     var adopted: [SessionID] = []
+
+    /// Enough to be worth a delta.
+    var isDeltaDue: Bool { pending.count >= 64 || pendingMembers >= 1 << 18 }
+
+    mutating func add(_ pack: IndexedPack) {
+      pending.append(pack)
+      pendingMembers += pack.memberCount
+    }
+
+    /// Takes what goes into one delta: at most 2²⁰ blobs, which a delta holds however they lie in frames.
+    mutating func takePending() -> [IndexedPack] {
+      var members = 0
+      let end = pending.firstIndex { pack in
+        members += pack.memberCount
+        return members > 1 << 20
+      }
+      let taken = Array(pending[..<max(end ?? pending.count, min(1, pending.count))])
+      pending.removeFirst(taken.count)
+      pendingMembers -= taken.reduce(0) { $0 + $1.memberCount }
+      return taken
+    }
   }
 
   private struct Known {
@@ -153,8 +174,8 @@ package final class SessionWriter: Sendable {
     return true
   }
 
-  /// zstd level for a class; nil = leave it as it is.
-  func level(for packClass: PackClass) -> Int32? {
+  /// The zstd level; nil = nothing is compressed.
+  var level: Int32? {
     switch options.compression {
     case .off: nil
     case .auto: 3
@@ -191,42 +212,41 @@ package final class SessionWriter: Sendable {
   }
 
   /// Notes a pack that is stored; writes a delta when enough have come together.
-  func finished(_ pack: IndexedPack) throws {
-    let members = pack.frames.reduce(0) { $0 + $1.members.count }
-    let due = state.withLock { state in
-      state.pending.append(pack)
-      state.pendingMembers += members
-      state.statistics.bytesStored += pack.size
-      state.storedSinceHandOver += pack.size
-      return state.pending.count >= 64 || state.pendingMembers >= 1 << 18
-    }
-    context.counters.bytesStored.add(pack.size)
-    if due { try writeDelta() }
+  private func finished(_ pack: IndexedPack) throws {
+    note(pack)
+    if state.withLock({ $0.isDeltaDue }) { try writeDelta() }
   }
 
-  /// Puts what is pending into an index delta of the current session.
+  private func note(_ pack: IndexedPack) {
+    state.withLock { state in
+      state.add(pack)
+      state.statistics.bytesStored += pack.size
+      state.storedSinceHandOver += pack.size
+    }
+    context.counters.bytesStored.add(pack.size)
+  }
+
+  /// Puts what is pending into index deltas of the current session.
   func writeDelta() throws {
     // One at a time, and never across a hand-over: a delta that is written is also listed by its session's register.
     try deltaLock.withLock { _ in
-      let (session, sequence) = state.withLock { state in
-        defer { state.sequence += 1 }
-        return (state.session, state.sequence)
+      let (session, sequence) = state.withLock { ($0.session, $0.sequence) }
+      let names = try writeDeltas(as: session, from: sequence)
+      state.withLock { state in
+        state.deltas += names
+        state.sequence += UInt32(names.count)
       }
-      guard let name = try writeDelta(as: session, sequence) else { return }
-      state.withLock { $0.deltas.append(name) }
     }
   }
 
-  /// Takes what is pending and writes it as the delta with that number of that session; nil when nothing was pending.
-  func writeDelta(as session: SessionID, _ sequence: UInt32) throws -> String? {
-    let packs = state.withLock { state in
-      defer {
-        state.pending = []
-        state.pendingMembers = 0
-      }
-      return state.pending
+  /// Takes what is pending and writes it as deltas of that session, numbered from `sequence`; returns their object names.
+  func writeDeltas(as session: SessionID, from sequence: UInt32) throws -> [String] {
+    var names: [String] = []
+    while true {
+      let packs = state.withLock { $0.takePending() }
+      guard !packs.isEmpty else { return names }
+      names.append(try put(IndexDelta(session: session, sequence: sequence + UInt32(names.count), packs: packs)))
     }
-    return packs.isEmpty ? nil : try put(IndexDelta(session: session, sequence: sequence, packs: packs))
   }
 
   private func put(_ delta: IndexDelta) throws -> String {
@@ -253,7 +273,8 @@ package final class SessionWriter: Sendable {
   func fail(_ error: any Error) {
     state.withLock { if $0.failure == nil { $0.failure = error } }
     queue.cancel()
-    outstanding.notifyAll()
+    // Under the lock: `flush` must not be between looking and sleeping.
+    outstanding.withLock { _ in outstanding.notifyAll() }
   }
 
   func throwFailure() throws {
@@ -272,33 +293,37 @@ package final class SessionWriter: Sendable {
     try storageCall("making the backup durable") { try storage.flush() }
   }
 
+  /// Whether every frame that was enqueued lies in a pack.
+  var isIdle: Bool { outstanding.withLock { $0 <= 0 } }
+
   private var hasFailed: Bool { state.withLock { $0.failure != nil } }
 
+  /// Closes the open packs; what they hold is then pending.
   func closePacks() throws {
     for slot in dataSlots + [treeSlot] {
-      if let pack = try slot.finish() { try finished(pack) }
+      if let pack = try slot.finish() { note(pack) }
     }
   }
 
   func dropPacks() { for slot in dataSlots + [treeSlot] { slot.cancel() } }
 
-  /// Makes blobs known that lie in packs of a predecessor.
-  ///
-  /// - Parameter predecessor: the session to declare abandoned once this run has committed; nil = none.
-  func adopt(_ packs: [IndexedPack], from predecessor: SessionID?) {
+  /// Makes the blobs of a predecessor's pack known; this session's own delta will name it.
+  func adopt(_ pack: IndexedPack) throws {
     known.withLock { known in
-      for pack in packs {
-        for frame in pack.frames { for member in frame.members { _ = known.newer.insert(member.key) } }
-      }
+      for frame in pack.frames { for member in frame.members { _ = known.newer.insert(member.key) } }
     }
-    state.withLock { state in
-      state.pending += packs
-      state.pendingMembers += packs.reduce(0) { $0 + $1.frames.reduce(0) { $0 + $1.members.count } }
-      if let predecessor { state.adopted.append(predecessor) }
+    let due = state.withLock { state in
+      state.add(pack)
+      return state.isDeltaDue
     }
+    if due { try writeDelta() }
   }
 
-  /// After a hand-over: what was known before the one before is in the index now.
+  /// Has a dead session declared abandoned once this run has committed what names its packs.
+  func resolveLater(_ predecessor: SessionID) { state.withLock { $0.adopted.append(predecessor) } }
+
+  /// After a hand-over: what was stored before the one before is in the index now. (A blob that has waited in an open group of
+  /// a worker all the while is forgotten and may be stored twice, which costs its bytes and nothing else.)
   func ageKnown(index: BlobIndex) {
     known.withLock { known in
       known.older = known.newer
@@ -309,4 +334,8 @@ package final class SessionWriter: Sendable {
 
   /// Keys held in memory, which a hand-over brings down.
   var knownCount: Int { known.withLock { $0.newer.count } }
+}
+
+extension IndexedPack {
+  fileprivate var memberCount: Int { frames.reduce(0) { $0 + $1.members.count } }
 }

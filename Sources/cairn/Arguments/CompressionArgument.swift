@@ -18,7 +18,8 @@ struct CompressionArgument: ExpressibleByArgument, Equatable {
     }
   }
 
-  static var defaultCompletionKind: CompletionKind { .list(["auto", "off", "fastest", "better", "max"] + (1...19).map(String.init)) }
+  static var allValueStrings: [String] { ["auto", "off", "fastest", "better", "max"] + (1...19).map(String.init) }
+  static var defaultCompletionKind: CompletionKind { .list(allValueStrings) }
 }
 
 /// Arguments given as a list with commas: `--tag a,b`.
