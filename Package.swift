@@ -15,9 +15,12 @@ let faults: [SwiftSetting] = [.define("FAULT_INJECTION", .when(configuration: .d
 let archives: [LinkerSetting] = [.linkedLibrary(":libsodium.a"), .linkedLibrary(":libzstd.a")]
 
 /// With a static Swift runtime the release binary would still want the shared C++ and GCC runtimes; their archives take their place.
+/// The package manager itself asks for `-lstdc++`, so a linker script of that name stands first in the search path.
 let selfContained: [LinkerSetting] = [
-  .linkedLibrary(":libstdc++.a", .when(configuration: .release)),
-  .unsafeFlags(["-Xlinker", "--as-needed", "-Xclang-linker", "-static-libgcc"], .when(configuration: .release)),
+  .unsafeFlags(
+    [
+      "-use-ld=lld", "-L\(Context.packageDirectory)/Support/link", "-Xlinker", "--as-needed", "-Xclang-linker", "-static-libgcc",
+    ], .when(configuration: .release))
 ]
 
 /// The names of error numbers (`Errno.noSpace`), for whoever looks at a `FileError`.
