@@ -11,20 +11,22 @@ SHARE = $(DESTDIR)$(PREFIX)/share
 REPOSITORY ?= $(HOME)/.local/share/cairn
 KEY_FILE ?= $(HOME)/.config/cairn/key
 
-.PHONY: help backup build debug test install uninstall format lint fuzz bench man completions packages clean
+.PHONY: help backup named build debug test install uninstall format lint fuzz bench man completions packages clean
 
 help:
 	@sed -n 's/^## //p' Makefile
 
 ## make backup SOURCE=DIR   back DIR up into ~/.local/share/cairn (made, with a key file, if there is none), then list the snapshots
-backup: build
-	@test -n "$(SOURCE)" || { echo "Say what to back up: make backup SOURCE=DIR" >&2; exit 64; }
+backup: named build
 	@test -e "$(REPOSITORY)/config" || test -e "$(REPOSITORY)/config.1" || { \
 	  mkdir -p -m 700 "$(dir $(KEY_FILE))" "$(dir $(REPOSITORY))" && \
 	  if test -e "$(KEY_FILE)"; then $(BINARY) init --repo "$(REPOSITORY)" --key-file "$(KEY_FILE)"; \
 	  else $(BINARY) init --repo "$(REPOSITORY)" --key-file "$(KEY_FILE)" --generate-key-file; fi; }
 	$(BINARY) backup --repo "$(REPOSITORY)" --key-file "$(KEY_FILE)" -- "$(SOURCE)"
 	$(BINARY) snapshots --repo "$(REPOSITORY)" --key-file "$(KEY_FILE)"
+
+named:
+	@test -n "$(SOURCE)" || { echo "Say what to back up: make backup SOURCE=DIR" >&2; exit 64; }
 
 ## make build               the release binary, .build/release/cairn
 build: packages
@@ -69,7 +71,7 @@ bench: build
 
 ## make man                 manual pages from the same source as --help, into .build/man
 man: build
-	mkdir -p .build/man && $(BINARY) help-manual .build/man
+	mkdir -p .build/man && $(BINARY) manual --quiet .build/man
 
 ## make completions         for bash, zsh and fish, into .build/completions
 completions: build

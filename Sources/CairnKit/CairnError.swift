@@ -74,7 +74,8 @@ extension CairnError {
       self.init(.conflict, "\(key.path) already exists in the repository (while \(during)).")
     case .noSpace(let sentence):
       self.init(
-        .noSpace, "\(sentence) (while \(during)).", guidance: "Free some space and run the same command again; nothing stored so far is lost.")
+        .noSpace, "\(sentence) (while \(during)).",
+        guidance: "Free some space and run the same command again; nothing stored so far is lost.")
     case .denied(let sentence), .readOnly(let sentence), .io(let sentence):
       self.init(.storage, "\(sentence) (while \(during)).")
     case .notARepository(let sentence):

@@ -17,6 +17,7 @@ struct Cairn: ParsableCommand {
       \(EnvironmentVariables.table)
       """,
     version: programVersion,
+    subcommands: [Manual.self],
     groupedSubcommands: [
       CommandGroup(name: "Backing up and restoring", subcommands: [Init.self, Backup.self, Restore.self]),
       CommandGroup(

@@ -17,7 +17,7 @@ enum ExitStatus: Int32, CaseIterable {
     switch self {
     case .success: "all went well"
     case .failed: "the command failed; also when 'check' finds damage"
-    case .incomplete: "something could not be read or written and is named; the snapshot or the restore exists without it"
+    case .incomplete: "done, except for what is named: it could not be read or written"
     case .noRepository: "there is no repository at the place given"
     case .wrongPassword: "the password or key file is wrong or missing"
     case .damaged: "the repository is damaged so that the command cannot go on"

@@ -2,14 +2,9 @@ import CairnFormat
 
 /// The chunker as the page defines it, byte by byte, to hold the kernel against.
 struct GearReference {
+  /// The chunker's own; a vector checks it.
   let table: [UInt64]
   let parameters: ChunkerParameters
-
-  /// - Parameter table: The chunker's own; a vector checks it.
-  init(table: [UInt64], parameters: ChunkerParameters) {
-    self.table = table
-    self.parameters = parameters
-  }
 
   func cut(_ bytes: ArraySlice<UInt8>, atEnd: Bool) -> Int? {
     let (minimum, average, maximum) = (Int(parameters.minimum), Int(parameters.average), Int(parameters.maximum))

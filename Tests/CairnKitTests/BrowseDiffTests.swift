@@ -39,16 +39,20 @@ import Testing
 
   @Test func everyKindOfChangeIsReportedInTheOrderOfPaths() throws {
     let old: [String: SampleNode] = [
-      "changed": .touched(.file([1]), 1), "gone": .directory(["x": .file([2]), "y": .directory([:])]), "link": .link("a"), "rot": .file([3]),
-      "same": .noise(1, 30_000), "touched": .touched(.file([5]), 1), "type": .file([6]), "dir": .directory(["in": .file([7]), "kept": .file([8])]),
+      "changed": .touched(.file([1]), 1), "gone": .directory(["x": .file([2]), "y": .directory([:])]), "link": .link("a"),
+      "rot": .file([3]),
+      "same": .noise(1, 30_000), "touched": .touched(.file([5]), 1), "type": .file([6]),
+      "dir": .directory(["in": .file([7]), "kept": .file([8])]),
     ]
     let new: [String: SampleNode] = [
-      "changed": .touched(.file([1, 1]), 2), "link": .link("b"), "rot": .file([4]), "same": .noise(1, 30_000), "touched": .touched(.file([5]), 2),
+      "changed": .touched(.file([1, 1]), 2), "link": .link("b"), "rot": .file([4]), "same": .noise(1, 30_000),
+      "touched": .touched(.file([5]), 2),
       "type": .directory(["new": .file([9])]), "dir": .directory(["kept": .file([8]), "more": .file([10])]), "added": .file([11]),
     ]
     let (lines, statistics) = try diff(old, new)
     let expected = [
-      "+ /added", "M /changed", "- /dir/in", "+ /dir/more", "- /gone", "- /gone/x", "- /gone/y", "M /link", "M? /rot", "T /type", "+ /type/new",
+      "+ /added", "M /changed", "- /dir/in", "+ /dir/more", "- /gone", "- /gone/x", "- /gone/y", "M /link", "M? /rot", "T /type",
+      "+ /type/new",
     ]
     #expect(lines == expected)
     #expect(try diff(old, new, metadata: true).0 == Array(expected[..<9]) + ["U /touched"] + Array(expected[9...]))
@@ -93,7 +97,8 @@ import Testing
     let view = try repository.loadView()
     var opened = 0
     var merge = DirectoryMerge(
-      old: SpanCursor(view.trees, root: a.manifest.root) { _ in opened += 1 }, new: SpanCursor(view.trees, root: b.manifest.root) { _ in opened += 1 })
+      old: SpanCursor(view.trees, root: a.manifest.root) { _ in opened += 1 },
+      new: SpanCursor(view.trees, root: b.manifest.root) { _ in opened += 1 })
     var changed = 0
     while let pair = try merge.next() { if pair.old != pair.new { changed += 1 } }
     #expect(changed == 1 && opened <= 6)

@@ -32,7 +32,8 @@ struct SampleStore {
       let worker = session.makeWorker()
       let built = try store(root, worker)
       var manifest = Manifest(
-        session: .zero, time: Timestamp(seconds: time, nanoseconds: 0), root: built.id, kind: base == nil ? .full : .incremental, series: series,
+        session: .zero, time: Timestamp(seconds: time, nanoseconds: 0), root: built.id, kind: base == nil ? .full : .incremental,
+        series: series,
         base: base?.id, client: .zero, started: .zero)
       if let deltaRoot {
         var builder = DirectoryBuilder(keys: repository.keys)

@@ -82,7 +82,8 @@ import Testing
     (holes.mode, holes.size) = (0o644, 700_000)
     holes.content = .items([ContentItem(length: 700_000, id: nil)])
     let tree: [String: SampleNode] = [
-      "a": .custom(linked, [1, 2]), "d": .directory(["b": .custom(linked, [1, 2])]), "z": .custom(linked, [1, 2]), "holes": .custom(holes, nil),
+      "a": .custom(linked, [1, 2]), "d": .directory(["b": .custom(linked, [1, 2])]), "z": .custom(linked, [1, 2]),
+      "holes": .custom(holes, nil),
     ]
     let (directory, report) = try archive(tree, prefix: "etc/conf")
     #expect(report.entries == 6)
@@ -98,7 +99,8 @@ import Testing
 
   @Test func extendedAttributesComeBack() throws {
     let attributes = [
-      NodeAttribute(name: Array("user.a=b%c".utf8), value: [0, 1, 0x0a, 0xff]), NodeAttribute(name: Array("user.plain".utf8), value: Array("x".utf8)),
+      NodeAttribute(name: Array("user.a=b%c".utf8), value: [0, 1, 0x0a, 0xff]),
+      NodeAttribute(name: Array("user.plain".utf8), value: Array("x".utf8)),
     ]
     let (directory, _) = try archive(["f": custom(.file, [1]) { $0.extendedAttributes = attributes }])
     let result = try tar(["--xattrs", "-xf", "archive.tar"], in: directory)
@@ -135,6 +137,8 @@ import Testing
     #expect(report == TarReport(entries: 3, problems: 1))
     let listed = try tar(["-tvf", "archive.tar", "--numeric-owner"], in: directory)
     #expect(listed.status == .exited(0), "\(listed.output)")
-    #expect(listed.output.contains("4000000000/3000000000 9663676416 ") && listed.output.contains(" 8,1048575 ") && !listed.output.contains("socket"))
+    #expect(
+      listed.output.contains("4000000000/3000000000 9663676416 ") && listed.output.contains(" 8,1048575 ")
+        && !listed.output.contains("socket"))
   }
 }

@@ -50,7 +50,8 @@ import Testing
   // MARK: - Find
 
   @Test(arguments: [
-    ("*.txt", false, ["/a/deep/three.txt", "/a/one.txt", "/b.txt"]), ("*.txt", true, ["/a/deep/three.txt", "/a/one.txt", "/a/two.TXT", "/b.txt"]),
+    ("*.txt", false, ["/a/deep/three.txt", "/a/one.txt", "/b.txt"]),
+    ("*.txt", true, ["/a/deep/three.txt", "/a/one.txt", "/a/two.TXT", "/b.txt"]),
     ("/*.txt", false, ["/b.txt"]), ("a", false, ["/a", "/a/deep", "/a/deep/three.txt", "/a/one.txt", "/a/two.TXT"]),
     ("/a/*/*.txt", false, ["/a/deep/three.txt"]), ("deep/three.txt", false, ["/a/deep/three.txt"]),
     ("a/**/three.txt", false, ["/a/deep/three.txt"]), ("/**/one.txt", false, ["/a/one.txt"]), ("nothing", false, []), ("/deep", false, []),
@@ -64,7 +65,9 @@ import Testing
   }
 
   @Test func findFiltersByTypeSizeAndTime() throws {
-    let view = try view([["d": .directory([:]), "big": .noise(3, 5000), "old": .touched(.file([1]), 1000), "new": .touched(.file([2]), 3000)]])
+    let view = try view([
+      ["d": .directory([:]), "big": .noise(3, 5000), "old": .touched(.file([1]), 1000), "new": .touched(.file([2]), 3000)]
+    ])
     func find(_ change: (inout FindOptions) -> Void) throws -> [String] {
       var options = FindOptions()
       change(&options)
@@ -143,7 +146,9 @@ import Testing
     let id = repository.keys.blobID(.data, content)
     var node = Node(name: [], type: .file)
     node.size = 3_001_000
-    node.content = .items([ContentItem(length: 1_000_000, id: nil), ContentItem(length: 1000, id: id), ContentItem(length: 2_000_000, id: nil)])
+    node.content = .items([
+      ContentItem(length: 1_000_000, id: nil), ContentItem(length: 1000, id: id), ContentItem(length: 2_000_000, id: nil),
+    ])
     _ = try SampleStore(repository: repository).snapshot(["holes": .custom(node, nil), "plain": .file(content)])
     let view = try repository.loadView()
     var got: [UInt8] = []

@@ -363,7 +363,8 @@ import Testing
   }
 
   @Test(arguments: [
-    ("1/3", CheckOptions.ReadData.part(1, of: 3)), ("5%", .percent(5)), ("2.5%", .percent(2.5)), ("100", .bytes(100)), ("10M", .bytes(10 << 20)),
+    ("1/3", CheckOptions.ReadData.part(1, of: 3)), ("5%", .percent(5)), ("2.5%", .percent(2.5)), ("100", .bytes(100)),
+    ("10M", .bytes(10 << 20)),
     ("2g", .bytes(2 << 30)),
   ])
   func subsetsAreParsed(_ text: String, _ expected: CheckOptions.ReadData) throws {

@@ -9,7 +9,8 @@ extension BlobIndex {
       guard position >= run.image.entryCount else {
         do { return try run.location(run.image.entry(position), ordinal: ordinal) } catch let error as FormatError {
           throw CairnError(
-            .failed, "The index cache is damaged (\(error)).", guidance: "Run the command again with --no-cache, or remove the cache directory.")
+            .failed, "The index cache is damaged (\(error)).",
+            guidance: "Run the command again with --no-cache, or remove the cache directory.")
         }
       }
       position -= run.image.entryCount

@@ -40,7 +40,7 @@ final class DiffBlobs {
   }
 
   private func count(_ side: OrdinalBitmap, without other: OrdinalBitmap, into counts: inout DiffStatistics.Side) throws {
-    try side.forEach { ordinal in
+    try side.forEachOrdinal { ordinal in
       guard !other.contains(ordinal), let blob = try view.index.blob(at: ordinal) else { return }
       if blob.type == .data { counts.dataBlobs += 1 } else { counts.treeBlobs += 1 }
       counts.bytes += UInt64(blob.length)
@@ -50,7 +50,7 @@ final class DiffBlobs {
 
 extension OrdinalBitmap {
   /// Calls `body` for each ordinal in the set, ascending.
-  func forEach(_ body: (Int) throws -> Void) rethrows {
+  func forEachOrdinal(_ body: (Int) throws -> Void) rethrows {
     for word in 0..<wordCount {
       var bits = self.word(word)
       while bits != 0 {

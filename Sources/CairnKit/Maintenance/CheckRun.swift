@@ -76,7 +76,8 @@ struct ObjectFault: Error {
     } catch let fault as ObjectFault {
       return .failure(fault)
     } catch let error as CairnError where error.concernsOneObject {
-      return .failure(ObjectFault(what: "cannot be used: " + (error.message.hasSuffix(".") ? String(error.message.dropLast()) : error.message)))
+      return .failure(
+        ObjectFault(what: "cannot be used: " + (error.message.hasSuffix(".") ? String(error.message.dropLast()) : error.message)))
     }
   }
 }

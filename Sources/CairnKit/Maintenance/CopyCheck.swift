@@ -56,7 +56,8 @@ struct CopyCheck {
       }
     }
     if slots.isEmpty {
-      findings.add("keys", "holds no key slot: only an exported key opens the repository", .harmless, next: "Make one with 'cairn key add'.")
+      findings.add(
+        "keys", "holds no key slot: only an exported key opens the repository", .harmless, next: "Make one with 'cairn key add'.")
     }
     for (slot, present) in slots.sorted(by: { $0.key < $1.key }) { try check(slot, present) }
   }

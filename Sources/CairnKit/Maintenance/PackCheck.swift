@@ -107,7 +107,9 @@ struct PackCheck {
     let result = try ObjectFault.catching {
       let bytes = try run.storage.checkedBytes(key, limit: Envelope.Kind.delta.maximumStoredBytes, hash: parsed.hash)
       let delta = try IndexDelta.decode(Envelope.open(.delta, logicalName: parsed.logicalName, bytes, keys: run.keys))
-      guard delta.session == parsed.session, delta.sequence == parsed.sequence else { throw FormatError.invalid("name of the index object") }
+      guard delta.session == parsed.session, delta.sequence == parsed.sequence else {
+        throw FormatError.invalid("name of the index object")
+      }
       return delta
     }
     switch result {

@@ -62,7 +62,8 @@ final class PackInspector {
       let start = Int64(trailer.directoryOffset) - Int64(size) + Int64(tailLength)
       // The usual case: the directory lies where the index makes us expect it, and the second read brought it along.
       let isInTail = start >= 0 && Int(start) + Int(trailer.directoryLength) <= tailLength
-      let sealed = try isInTail
+      let sealed =
+        try isInTail
         ? Array(tail[Int(start)..<Int(start) + Int(trailer.directoryLength)])
         : range(key, at: trailer.directoryOffset, count: Int(trailer.directoryLength))
       try compare(header, sealed, trailer, expected)
@@ -80,7 +81,8 @@ final class PackInspector {
   private func compare(_ headerBytes: [UInt8], _ sealed: [UInt8], _ trailer: PackTrailer, _ expected: IndexedPack) throws {
     do {
       let header = try PackHeader.decode(headerBytes)
-      guard header.session == expected.owner, header.packClass == expected.packClass, header.encodedLength == Int(expected.headerLength) else {
+      guard header.session == expected.owner, header.packClass == expected.packClass, header.encodedLength == Int(expected.headerLength)
+      else {
         throw ObjectFault(what: "is another pack than its name says")
       }
       let frames = try sealed.withUnsafeBytes { bytes throws(FormatError) in
@@ -175,7 +177,11 @@ final class PackInspector {
       do throws(StorageError) {
         try run.storage.readExactly(key, at: UInt64(offset), into: piece)
         digest.update(UnsafeRawBufferPointer(piece))
-        if let last = good.last, last.upperBound == offset { good[good.count - 1] = last.lowerBound..<end } else { good.append(offset..<end) }
+        if let last = good.last, last.upperBound == offset {
+          good[good.count - 1] = last.lowerBound..<end
+        } else {
+          good.append(offset..<end)
+        }
         run.bytesRead.add(UInt64(piece.count))
         run.context.counters.bytesDone.add(UInt64(piece.count))
         offset = end
@@ -194,7 +200,8 @@ final class PackInspector {
     let content = UnsafeMutableRawBufferPointer(rebasing: raw.bytes(Int(frame.rawLength))[..<Int(frame.rawLength)])
     do {
       try FrameCodec.open(
-        keys: run.keys, packClass: expected.packClass, codec: frame.codec, keyReference: frame.keyReference, encoded: encoded, into: content,
+        keys: run.keys, packClass: expected.packClass, codec: frame.codec, keyReference: frame.keyReference, encoded: encoded,
+        into: content,
         compressor: compressor)
     } catch { return false }
     var start = 0

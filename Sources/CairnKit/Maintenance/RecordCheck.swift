@@ -154,7 +154,8 @@ struct RecordCheck {
       try reportManifest(name.session, name.hash)
     case .lost:
       let place = run.findings.add(
-        "commits/\(name.session.hexadecimal)", "is missing: snapshot \(name.session.hexadecimal.prefix(8)), whose manifest is there, is not listed",
+        "commits/\(name.session.hexadecimal)",
+        "is missing: snapshot \(name.session.hexadecimal.prefix(8)), whose manifest is there, is not listed",
         .loss, next: CheckAdvice.replace("commits/\(name.session.hexadecimal)"))
       run.findings.touch(place, name.session.hexadecimal, [0x2f])
     }
@@ -188,7 +189,8 @@ struct RecordCheck {
         case .accepted, .refused: run.findings.add(key.path, "is named by no commit register", .garbage, next: CheckAdvice.prune)
         case .lost:
           run.findings.add(
-            "commits/\(name.session.hexadecimal)", "is missing: index objects and packs of its session are there and count for nothing", .harmless,
+            "commits/\(name.session.hexadecimal)", "is missing: index objects and packs of its session are there and count for nothing",
+            .harmless,
             next: CheckAdvice.replace("commits/\(name.session.hexadecimal)"))
         }
       }

@@ -29,7 +29,8 @@ struct TreeCheck {
       try TreeSweep(run.view, run.context).run([root], check)
       guard check.isDamaged else { continue }
       run.findings.add(
-        "snapshot \(snapshot.shortID)", "has a damaged record of its differences from its base; they can still be found by comparing the two",
+        "snapshot \(snapshot.shortID)",
+        "has a damaged record of its differences from its base; they can still be found by comparing the two",
         .harmless, next: "Nothing needs to be done: 'cairn diff' and 'cairn restore' do without it.")
     }
   }

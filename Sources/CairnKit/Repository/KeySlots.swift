@@ -111,7 +111,9 @@ package enum KeySlots {
   package static func make(
     _ credential: Credential, master: SecretBytes, repository: RepositoryID, label: String, kdf: KDFParameters
   ) throws -> [UInt8] {
-    guard let kind = credential.slotKind else { throw CairnError(.usage, "An exported master key cannot be put into a slot; give a password or a key file.") }
+    guard let kind = credential.slotKind else {
+      throw CairnError(.usage, "An exported master key cannot be put into a slot; give a password or a key file.")
+    }
     do {
       return try credential.secret.withBytes { secret throws(FormatError) in
         try KeySlot.create(

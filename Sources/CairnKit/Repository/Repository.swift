@@ -59,7 +59,8 @@ public final class Repository: Sendable {
       throw CairnError(.wrongPassword, "The exported key does not open the repository at \(storage.location).")
     }
     return Repository(
-      storage: storage, keys: keys, config: config, options: options, slot: opened.name, info: opened.info, master: opened.master, sink: sink)
+      storage: storage, keys: keys, config: config, options: options, slot: opened.name, info: opened.info, master: opened.master,
+      sink: sink)
   }
 
   /// Refuses to write when the repository needs a newer writer.

@@ -77,7 +77,8 @@ public enum SnapshotSelector {
     if found.count == 1 { return found[0] }
     if found.isEmpty { throw CairnError(.notFound, "There is no snapshot \(shown).", guidance: "List them with 'cairn snapshots'.") }
     throw CairnError(
-      .ambiguous, "\(shown) is the start of \(found.count) snapshot ids: \(found.prefix(5).map { $0.idHex.prefix(12) }.joined(separator: ", ")).",
+      .ambiguous,
+      "\(shown) is the start of \(found.count) snapshot ids: \(found.prefix(5).map { $0.idHex.prefix(12) }.joined(separator: ", ")).",
       guidance: "Give more digits.")
   }
 

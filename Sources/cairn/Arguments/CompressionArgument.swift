@@ -18,8 +18,7 @@ struct CompressionArgument: ExpressibleByArgument, Equatable {
     }
   }
 
-  static var allValueStrings: [String] { ["auto", "off", "fastest", "better", "max"] + (1...19).map(String.init) }
-  static var defaultCompletionKind: CompletionKind { .list(allValueStrings) }
+  static var defaultCompletionKind: CompletionKind { .list(["auto", "off", "fastest", "better", "max"] + (1...19).map(String.init)) }
 }
 
 /// Arguments given as a list with commas: `--tag a,b`.

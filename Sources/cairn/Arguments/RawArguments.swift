@@ -56,7 +56,7 @@ enum UTF8Text {
   static func firstScalar(_ bytes: ArraySlice<UInt8>) -> (Unicode.Scalar, Int)? {
     guard let lead = bytes.first else { return nil }
     if lead < 0x80 { return (Unicode.Scalar(lead), 1) }
-    let length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc2 ? 2 : 0
+    let length = lead > 0xf4 ? 0 : lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc2 ? 2 : 0
     guard length > 0, bytes.count >= length else { return nil }
     var value = UInt32(lead) & (0xff >> UInt32(length + 1))
     for byte in bytes.dropFirst().prefix(length - 1) {

@@ -40,6 +40,7 @@ struct Ls: ParsableCommand, Verb {
     let view = try run.openView()
     run.stopsOnSignals()
     let chosen = try SnapshotSelector.resolve(snapshot.selector, in: view.snapshots, filter: filters.filter(run.environment))
+    for place in places { _ = try view.node(at: place, in: chosen) }
     title(chosen, run.console)
     for place in places {
       try view.list(chosen, path: place, recursive: recursive, context: run.context) { entry in

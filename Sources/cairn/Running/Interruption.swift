@@ -3,9 +3,9 @@ import Glibc
 
 /// Ctrl-C and the like: the first signal asks the command to stop in good order, the second ends the process at once.
 enum Interruption {
-  /// Call it before any thread starts. Signals that were ignored when the program started (nohup, background jobs) stay so.
+  /// Call it before any thread starts. A hang-up that was ignored when the program started (nohup) stays so.
   static func install(_ console: Console, _ cancellation: Cancellation) {
-    let signals = [SIGINT, SIGTERM, SIGHUP].filter { !isIgnored($0) }
+    let signals = [SIGINT, SIGTERM] + (isIgnored(SIGHUP) ? [] : [SIGHUP])
     SignalWatch.install(signals) { _ in
       if cancellation.isCancelled { _exit(ExitStatus.interrupted.rawValue) }
       cancellation.cancel()

@@ -1,0 +1,139 @@
+import CairnSystem
+import CairnTestSupport
+import Glibc
+import Testing
+
+@testable import cairn
+
+/// A terminal that the test holds the other end of.
+private final class PseudoTerminal {
+  private let master: OpenFile
+  let name: String
+  private(set) var seen = ""
+
+  init() throws {
+    let descriptor = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC)
+    guard descriptor >= 0, Self.number("unlockpt", descriptor) == 0, let name = Self.text("ptsname", descriptor) else {
+      throw CancellationError()
+    }
+    self.name = name
+    master = OpenFile(adopting: descriptor)
+  }
+
+  /// These two are in glibc, but its module shows them to GNU programs only.
+  private static func number(_ function: String, _ descriptor: CInt) -> CInt {
+    guard let symbol = dlsym(nil, function) else { return -1 }
+    return unsafeBitCast(symbol, to: (@convention(c) (CInt) -> CInt).self)(descriptor)
+  }
+
+  private static func text(_ function: String, _ descriptor: CInt) -> String? {
+    guard let symbol = dlsym(nil, function) else { return nil }
+    return unsafeBitCast(symbol, to: (@convention(c) (CInt) -> UnsafePointer<CChar>?).self)(descriptor).map { String(cString: $0) }
+  }
+
+  /// Reads until `text` has come, the program has hung up, or a minute has gone.
+  @discardableResult
+  func wait(for text: String) -> Bool {
+    var buffer = [UInt8](repeating: 0, count: 4096)
+    while !seen.contains(text) {
+      var wait = pollfd(fd: master.descriptor, events: Int16(POLLIN), revents: 0)
+      guard poll(&wait, 1, 60_000) > 0 else { return false }
+      let count = Glibc.read(master.descriptor, &buffer, buffer.count)
+      guard count > 0 else { return seen.contains(text) }
+      seen += String(decoding: buffer[..<count], as: UTF8.self)
+    }
+    return true
+  }
+
+  func readToEnd() { wait(for: "\u{0}") }
+
+  func type(_ text: String) {
+    let bytes = Array(text.utf8)
+    _ = Glibc.write(master.descriptor, bytes, bytes.count)
+  }
+}
+
+@Suite(.timeLimit(.minutes(5))) struct TerminalTests {
+  /// Runs the program on a terminal of its own.
+  private func start(_ cairn: CairnProcess, _ terminal: PseudoTerminal, _ arguments: String...) throws -> CairnProcess.Child {
+    try cairn.start(arguments.map { Array($0.utf8) }, input: terminal.name, output: terminal.name, errors: terminal.name)
+  }
+
+  @Test func aPasswordIsAskedForTwiceAndNotShown() throws {
+    var cairn = CairnProcess()
+    cairn.environment["CAIRN_KEY_FILE"] = nil
+    let terminal = try PseudoTerminal()
+    let child = try start(cairn, terminal, "init")
+    #expect(terminal.wait(for: "new repository: "))
+    terminal.type("zebra\n")
+    #expect(terminal.wait(for: "again: "))
+    terminal.type("zebra\n")
+    terminal.readToEnd()
+    #expect(child.wait() == 0)
+    #expect(!terminal.seen.contains("zebra"))
+    #expect(try cairn.run("snapshots", setting: ["CAIRN_PASSWORD": "zebra"]).status == 0)
+  }
+
+  @Test func ctrlCAtThePromptEndsTheProgram() throws {
+    var cairn = try CairnProcess.withRepository()
+    cairn.environment["CAIRN_KEY_FILE"] = nil
+    let terminal = try PseudoTerminal()
+    let child = try start(cairn, terminal, "snapshots")
+    #expect(terminal.wait(for: "repository at "))
+    terminal.type("\u{3}")
+    terminal.readToEnd()
+    #expect(child.wait() == ExitStatus.interrupted.rawValue)
+  }
+
+  @Test func namesNeverReachTheTerminalRaw() throws {
+    let cairn = try CairnProcess.withRepository()
+    try cairn.makeSource()
+    try cairn.write("source/\u{1b}]0;owned\u{7}", "1")
+    try cairn.write("source/real\rFAKED", "1")
+    for arguments in [["backup", "-vv", "source"], ["ls", "-l", "latest"], ["find", "*"], ["restore", "latest", "-t", "out", "-vv"]] {
+      let terminal = try PseudoTerminal()
+      let child = try cairn.start(
+        arguments.map { Array($0.utf8) }, input: terminal.name, output: terminal.name, errors: terminal.name)
+      terminal.readToEnd()
+      #expect(child.wait() == 0)
+      #expect(!terminal.seen.contains("\u{1b}]0;"))
+      #expect(!terminal.seen.contains("\rFAKED"))
+      #expect(terminal.seen.contains("\\x1b]0;owned\\x07"), "\(arguments)")
+    }
+  }
+
+  @Test func anInterruptedBackupLeavesTheRepositoryConsistent() throws {
+    let cairn = try CairnProcess.withRepository()
+    let terminal = try PseudoTerminal()
+    // More than is read before the interruption can have come.
+    let child = try start(cairn, terminal, "backup", "-q", "--stdin-from-command", "--", "sh", "-c", "echo started >&2; exec head -c 2G /dev/zero")
+    #expect(terminal.wait(for: "started"))
+    child.send(SIGINT)
+    terminal.readToEnd()
+    #expect(child.wait() == ExitStatus.interrupted.rawValue)
+    let says = terminal.seen.contains("run the same command again")
+    #expect(says)
+    #expect(try cairn.run("snapshots", "--json").array.isEmpty)
+    #expect(try cairn.run("check").status == 0)
+  }
+
+  @Test func anArchiveIsNotSentToATerminal() throws {
+    let cairn = try CairnProcess.withRepository()
+    try cairn.makeSource()
+    _ = try cairn.backUp()
+    let terminal = try PseudoTerminal()
+    let child = try start(cairn, terminal, "cat", "latest:/source")
+    terminal.readToEnd()
+    #expect(child.wait() == ExitStatus.usage.rawValue)
+  }
+}
+
+@Suite(.timeLimit(.minutes(5))) struct StreamTests {
+  @Test func aFullDiskUnderStandardOutputIsAnError() throws {
+    let cairn = try CairnProcess.withRepository()
+    let files = TemporaryDirectory()
+    let child = try cairn.start([Array("snapshots".utf8)], input: "/dev/null", output: "/dev/full", errors: files.string + "/err")
+    #expect(child.wait() == ExitStatus.noSpace.rawValue)
+    #expect(String(decoding: try files.read("err"), as: UTF8.self).contains("standard output"))
+  }
+}
