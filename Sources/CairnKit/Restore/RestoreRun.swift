@@ -141,19 +141,22 @@ final class RestoreViews: Sendable {
 
   /// Reads a chunk from whichever place has it, after a first attempt has failed: all copies of the view, then those of a new view.
   func recover(_ id: BlobID) throws -> [UInt8] {
-    do { return try current.blobs.read(id, .data) } catch {
-      guard try reload() else { throw error }
-      return try current.blobs.read(id, .data)
+    let view = current
+    do { return try view.blobs.read(id, .data) } catch {
+      guard let newer = try self.newer(than: view) else { throw error }
+      return try newer.blobs.read(id, .data)
     }
   }
 
-  /// - Returns: false when that was done before.
-  private func reload() throws -> Bool {
+  /// A view that was loaded after `view`, which has failed the caller; nil when that one is the newest there will be.
+  func newer(than view: RepositoryView) throws -> RepositoryView? {
     try state.withLock { state in
-      guard !state.isReloaded else { return false }
+      // Another thread may have met the same while this one was reading.
+      if state.view !== view { return state.view }
+      guard !state.isReloaded else { return nil }
       state.isReloaded = true
       state.view = try repository.loadView()
-      return true
+      return state.view
     }
   }
 }

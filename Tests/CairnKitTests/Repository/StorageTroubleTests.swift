@@ -129,8 +129,17 @@ import Testing
       $0.owner = owner
       $0.deltas = names.sorted()
     }
-    let view = try fixture.repository.loadView()
+    // As a writer sees it: readers would find the packs without any delta.
+    let view = try fixture.repository.loadView(RepositoryState.read(storage, keys: fixture.repository.keys), forWriting: true)
     for blob in WriterFixture.blobs(1) { #expect(try view.index.contains(fixture.repository.keys.blobID(.data, blob).key)) }
+  }
+
+  @Test(arguments: ["ffffffffffffffff", "-000000000000000", "00000000000000ff"]) func aForeignFileInTheLogIsNoTrap(_ name: String) throws {
+    let fixture = try fixture()
+    try fixture.backUp(1)
+    guard let key = ObjectKey(kind: .log, name: name) else { return }
+    memory.contents[key] = [1, 2, 3]
+    #expect(try fixture.repository.loadView().snapshots.count == 1)
   }
 
   // MARK: - Reading blobs
@@ -138,10 +147,6 @@ import Testing
   @Test func anErrorOfTheCallerIsNotTakenForDamageOfTheBlob() throws {
     let fixture = try fixture()
     try fixture.backUp(1)
-    // A second copy of everything, in packs of another session.
-    let state = try RepositoryState.read(storage, keys: fixture.repository.keys)
-    let empty = try fixture.repository.loadView(RepositoryState(), forWriting: true)
-    #expect(empty.index.count == 0 && !state.registers.isEmpty)
     let view = try fixture.repository.loadView()
     let blob = WriterFixture.blobs(1)[3]
     var calls = 0
@@ -153,6 +158,15 @@ import Testing
     }
     #expect(calls == 1)
     #expect(error?.message == "Something else.")
+  }
+
+  @Test func everyReaderThatFailedGetsTheViewThatOneOfThemHasLoaded() throws {
+    let repository = try fixture().repository
+    let old = try repository.loadView()
+    let views = RestoreViews(repository, old)
+    let newer = try #require(try views.newer(than: old))
+    #expect(try views.newer(than: old) === newer)
+    #expect(try views.newer(than: newer) == nil)
   }
 
   @Test func theFrameCacheKeepsToItsLimitAndToWhatIsUsed() throws {
