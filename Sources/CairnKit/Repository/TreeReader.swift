@@ -70,10 +70,34 @@ package struct TreeReader: Sendable {
   }
 }
 
+/// The inner nodes above the leaf that a cursor reads, each with its next child.
+private struct InnerLevels<Child: Sendable>: Sendable {
+  private var levels: [(children: [Child], next: Int)] = []
+
+  /// Goes into an inner node and returns its first child; nil when it has none or the tree is higher than trees may be.
+  mutating func push(_ children: [Child]) -> Child? {
+    guard levels.count < Limits.treeHeight, let first = children.first else { return nil }
+    levels.append((children, 1))
+    return first
+  }
+
+  /// The child behind the subtree that was read last; nil at the end of the tree.
+  mutating func next() -> Child? {
+    while let top = levels.last {
+      if top.next < top.children.count {
+        levels[levels.count - 1].next += 1
+        return top.children[top.next]
+      }
+      levels.removeLast()
+    }
+    return nil
+  }
+}
+
 /// Goes through a directory's entries in name order, holding one leaf and one inner node a level.
 package struct DirectoryCursor {
   private let reader: TreeReader
-  private var inner: [(items: [InnerItem], next: Int)] = []
+  private var inner = InnerLevels<InnerItem>()
   private var leaf: [Node] = []
   private var position = 0
   private var lastName: [UInt8]?
@@ -104,15 +128,9 @@ package struct DirectoryCursor {
   }
 
   private mutating func nextLeaf() throws -> Bool {
-    while let top = inner.last {
-      if top.next < top.items.count {
-        inner[inner.count - 1].next += 1
-        try descend(top.items[top.next].id)
-        return true
-      }
-      inner.removeLast()
-    }
-    return false
+    guard let next = inner.next() else { return false }
+    try descend(next.id)
+    return true
   }
 
   private mutating func descend(_ tree: BlobID) throws {
@@ -124,8 +142,7 @@ package struct DirectoryCursor {
         position = 0
         return
       case .inner(let items):
-        guard inner.count < Limits.treeHeight, let first = items.first else { throw TreeReader.tooHigh(id) }
-        inner.append((items, 1))
+        guard let first = inner.push(items) else { throw TreeReader.tooHigh(id) }
         id = first.id
       default: throw TreeReader.wrongKind(id)
       }
@@ -136,7 +153,7 @@ package struct DirectoryCursor {
 /// Goes through a file's content items in order, holding one list node a level.
 package struct ContentCursor {
   private let reader: TreeReader
-  private var inner: [(items: [ListInnerItem], next: Int)] = []
+  private var inner = InnerLevels<ListInnerItem>()
   private var items: [ContentItem] = []
   private var position = 0
   private var pending: BlobID?
@@ -164,15 +181,9 @@ package struct ContentCursor {
   }
 
   private mutating func nextLeaf() throws -> Bool {
-    while let top = inner.last {
-      if top.next < top.items.count {
-        inner[inner.count - 1].next += 1
-        try descend(top.items[top.next].id)
-        return true
-      }
-      inner.removeLast()
-    }
-    return false
+    guard let next = inner.next() else { return false }
+    try descend(next.id)
+    return true
   }
 
   private mutating func descend(_ list: BlobID) throws {
@@ -184,8 +195,7 @@ package struct ContentCursor {
         position = 0
         return
       case .listInner(let children):
-        guard inner.count < Limits.treeHeight, let first = children.first else { throw TreeReader.tooHigh(id) }
-        inner.append((children, 1))
+        guard let first = inner.push(children) else { throw TreeReader.tooHigh(id) }
         id = first.id
       default: throw TreeReader.wrongKind(id)
       }
