@@ -250,7 +250,9 @@ import Testing
     #expect(nodes[prefix + "/in"]?.flags == [])
     #expect(snapshot.manifest.paths == [source])
     let second = try f.backup { $0.sources = [source] }
-    #expect((second.kind, second.snapshot?.manifest.root) == (.incremental, snapshot.manifest.root))
+    #expect(second.kind == .incremental)
+    // Not the whole: the directories above belong to others, who may change them meanwhile.
+    #expect(try f.nodes(try #require(second.snapshot))[prefix] == nodes[prefix])
   }
 
   @Test func aMissingSourceIsAProblemAndTheRestIsStored() throws {
