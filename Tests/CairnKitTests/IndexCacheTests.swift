@@ -3,6 +3,7 @@ import CairnStorage
 import CairnSystem
 import CairnTestSupport
 import Foundation
+import SystemPackage
 import Testing
 
 @testable import CairnKit
@@ -99,6 +100,28 @@ import Testing
     try expectReadable(blobs, in: repository)
     #expect(try files(cache, repository).filter { $0.hasSuffix(".tmp") } == [names[0]])
   }
+
+  #if FAULT_INJECTION
+    @Test func aCacheThatIsFullDoesNotPutTheWholeIndexIntoMemory() throws {
+      let storage = MemoryStorage()
+      let uncached = try TestRepository.create(storage)
+      let first = TemporaryDirectory()
+      var blobs = try commit(8, in: uncached)
+      try expectReadable(blobs, in: TestRepository.open(storage, cacheDirectory: first.path))
+      blobs += try commit(9, in: uncached)
+      for position in 1..<100 {
+        let cache = TemporaryDirectory()
+        let path = cache.string + "/copy"
+        try FileManager.default.copyItem(atPath: first.string, toPath: path)
+        let repository = try TestRepository.open(storage, cacheDirectory: Array(path.utf8))
+        let script = FaultScript([.write], at: position, .fail(.noSpace), repeats: true)
+        let view = try script.run { try repository.loadView() }
+        #expect(view.index.runs.allSatisfy { $0.fileName != nil || $0.covers.count == 1 })
+        for (id, bytes) in blobs { #expect(try view.blobs.read(id, .data) == bytes) }
+        guard script.hasFired else { return #expect(position > 2 && view.index.runs.count == 1) }
+      }
+    }
+  #endif
 
   @Test func withoutAWritableCacheTheIndexIsHeldInMemory() throws {
     let storage = MemoryStorage()

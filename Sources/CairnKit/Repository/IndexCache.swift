@@ -114,6 +114,8 @@ struct IndexCache {
   }
 
   /// Merges images of like size, so that there are about log₄ of them; returns all that are left, largest first.
+  ///
+  /// Where the cache takes no more they stay as they are: a merged one in memory could be as large as the whole index.
   func tidy(_ runs: [IndexRun]) throws -> [IndexRun] {
     var sorted = runs.sorted { $0.image.entryCount > $1.image.entryCount }
     while sorted.count > 1 {
@@ -121,7 +123,8 @@ struct IndexCache {
       guard larger.image.entryCount < 4 * max(smaller.image.entryCount, 4096) || sorted.count > 8 else { break }
       let repository = self.repository
       do {
-        let merged = try store { try IndexRunBuilder.merge([larger, smaller], repository: repository, emit: $0) }
+        let write = { try IndexRunBuilder.merge([larger, smaller], repository: repository, emit: $0) }
+        guard let merged = try directory == nil ? IndexRun.inMemory(repository, write) : storeInFile(write) else { break }
         for name in [larger.fileName, smaller.fileName] { name.map(remove) }
         sorted.removeLast(2)
         sorted.append(merged)
