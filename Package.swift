@@ -19,7 +19,7 @@ let archives: [LinkerSetting] = [.linkedLibrary(":libsodium.a"), .linkedLibrary(
 let selfContained: [LinkerSetting] = [
   .unsafeFlags(
     [
-      "-use-ld=lld", "-L\(Context.packageDirectory)/Support/link", "-Xlinker", "--as-needed", "-Xclang-linker", "-static-libgcc",
+      "-use-ld=lld", "-L\(Context.packageDirectory)/.link", "-Xlinker", "--as-needed", "-Xclang-linker", "-static-libgcc",
     ], .when(configuration: .release))
 ]
 

@@ -106,7 +106,8 @@ private final class PseudoTerminal {
     let cairn = try CairnProcess.withRepository()
     let terminal = try PseudoTerminal()
     // More than is read before the interruption can have come.
-    let child = try start(cairn, terminal, "backup", "-q", "--stdin-from-command", "--", "sh", "-c", "echo started >&2; exec head -c 2G /dev/zero")
+    let child = try start(
+      cairn, terminal, "backup", "-q", "--stdin-from-command", "--", "sh", "-c", "echo started >&2; exec head -c 2G /dev/zero")
     #expect(terminal.wait(for: "started"))
     child.send(SIGINT)
     terminal.readToEnd()

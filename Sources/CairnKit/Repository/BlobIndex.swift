@@ -65,7 +65,9 @@ package final class BlobIndex: Sendable {
       let goesOn = try run.forEachEntry(key) { position, entry in
         ordinal = ordinal ?? bases[number] + position
         let location = try run.location(entry, ordinal: ordinal ?? 0)
-        if !unusableNames.isEmpty, unusableNames.contains(PackName(hash: location.frame.pack.hash, owner: location.frame.pack.owner)) { return true }
+        if !unusableNames.isEmpty, unusableNames.contains(PackName(hash: location.frame.pack.hash, owner: location.frame.pack.owner)) {
+          return true
+        }
         return try body(location)
       }
       if !goesOn { return }

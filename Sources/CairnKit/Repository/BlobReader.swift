@@ -44,7 +44,9 @@ package final class BlobReader: Sendable {
     try withBlob(id, where: { $0.packClass == .tree }) { bytes, _ in [UInt8](bytes) }
   }
 
-  private func withBlob<R>(_ id: BlobID, where accepts: (BlobType) -> Bool, _ body: (UnsafeRawBufferPointer, BlobType) throws -> R) throws -> R {
+  private func withBlob<R>(_ id: BlobID, where accepts: (BlobType) -> Bool, _ body: (UnsafeRawBufferPointer, BlobType) throws -> R) throws
+    -> R
+  {
     var failures: [String] = []
     var code = CairnError.Code.storage
     for location in try index.locations(id.key) where accepts(location.type) {
@@ -104,7 +106,8 @@ package final class BlobReader: Sendable {
       let got = try storageCall("reading \(key.path)") { try storage.read(key, at: UInt64(location.offset), into: encoded) }
       guard got == length else { throw CairnError(.truncated(key), during: "reading a frame") }
       return try [UInt8](unsafeUninitializedCapacity: Int(location.rawLength)) { raw, count in
-        try openFrame(location, encoded: UnsafeRawBufferPointer(encoded), into: UnsafeMutableRawBufferPointer(raw), compressor: box.compressor)
+        try openFrame(
+          location, encoded: UnsafeRawBufferPointer(encoded), into: UnsafeMutableRawBufferPointer(raw), compressor: box.compressor)
         count = Int(location.rawLength)
       }
     }
@@ -121,7 +124,8 @@ package final class BlobReader: Sendable {
   ) throws {
     do {
       try FrameCodec.open(
-        keys: keys, packClass: location.pack.packClass, codec: location.codec, keyReference: location.keyReference, encoded: encoded, into: raw,
+        keys: keys, packClass: location.pack.packClass, codec: location.codec, keyReference: location.keyReference, encoded: encoded,
+        into: raw,
         compressor: compressor)
     } catch let error as FormatError {
       throw CairnError.damaged("the frame at \(location.offset) of \(try location.pack.key().path)", error)

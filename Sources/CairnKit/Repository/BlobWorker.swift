@@ -118,7 +118,8 @@ package final class BlobWorker {
     let target = UnsafeMutableRawBufferPointer(rebasing: opened[..<raw.count])
     do {
       try FrameCodec.open(
-        keys: session.repository.keys, packClass: frame.packClass, codec: frame.entry.codec, keyReference: 0, encoded: frame.bytes, into: target,
+        keys: session.repository.keys, packClass: frame.packClass, codec: frame.entry.codec, keyReference: 0, encoded: frame.bytes,
+        into: target,
         compressor: compressor)
     } catch {
       throw CairnError(

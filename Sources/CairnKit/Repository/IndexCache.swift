@@ -28,7 +28,7 @@ struct IndexCache {
   private static func makeDirectories(_ path: [UInt8]) throws(FileError) -> OpenFile {
     var directory = try OpenFile.open(path.first == 0x2f ? [0x2f] : [0x2e], [.read, .directory])
     for name in path.split(separator: 0x2f) {
-      do { try FileSystem.makeDirectory(at: directory, name: Array(name), mode: 0o700) } catch where error.errno == .fileExists {}
+      do { try FileSystem.makeDirectory(at: directory, name: Array(name), mode: 0o700) } catch  where error.errno == .fileExists {}
       directory = try OpenFile.open(Array(name), at: directory, [.read, .directory])
     }
     return directory
@@ -72,7 +72,9 @@ struct IndexCache {
   /// Removes what a run that was killed left half-written; one that still writes holds a lock.
   private func sweep(_ name: [UInt8]) {
     // Gone meanwhile, or somebody else's: nothing to do.
-    guard let directory, let file = try? OpenFile.open(name, at: directory, [.read, .noFollow, .nonBlock]), file.tryLockExclusive() else { return }
+    guard let directory, let file = try? OpenFile.open(name, at: directory, [.read, .noFollow, .nonBlock]), file.tryLockExclusive() else {
+      return
+    }
     remove(name)
   }
 

@@ -97,7 +97,8 @@ final class IndexRun: Sendable {
     do { return try body() } catch {
       discard()
       throw CairnError(
-        .failed, "The index cache was damaged (\(error)) and has been removed.", guidance: "Run the same command again; it makes the cache anew.")
+        .failed, "The index cache was damaged (\(error)) and has been removed.",
+        guidance: "Run the same command again; it makes the cache anew.")
     }
   }
 }

@@ -12,7 +12,8 @@ extension Repository {
       else { return nil }
       let current = stored.name == currentSlot
       return KeySlotInfo(
-        name: stored.name, isCurrent: current, kind: slot.kind, created: Timestamp(seconds: slot.createdSeconds, nanoseconds: 0), label: current ? currentSlotInfo.label : nil,
+        name: stored.name, isCurrent: current, kind: slot.kind, created: Timestamp(seconds: slot.createdSeconds, nanoseconds: 0),
+        label: current ? currentSlotInfo.label : nil,
         host: current ? String(decoding: currentSlotInfo.host, as: UTF8.self) : nil,
         user: current ? String(decoding: currentSlotInfo.user, as: UTF8.self) : nil)
     }
@@ -40,7 +41,9 @@ extension Repository {
     guard let slot = found.first else {
       throw CairnError(.notFound, "There is no key \(shown).", guidance: "List them with 'cairn key list'.")
     }
-    guard found.count == 1 else { throw CairnError(.ambiguous, "\(shown) is the start of \(found.count) keys.", guidance: "Give more digits.") }
+    guard found.count == 1 else {
+      throw CairnError(.ambiguous, "\(shown) is the start of \(found.count) keys.", guidance: "Give more digits.")
+    }
     guard slot.name != currentSlot else {
       throw CairnError(
         .failed, "Key \(slot.name.prefix(8)) is the one that opened the repository just now; it cannot be removed.",

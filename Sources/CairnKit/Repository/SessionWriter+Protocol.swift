@@ -21,7 +21,8 @@ extension SessionWriter {
         if state.log.next == epoch {
           let view = try repository.loadView(state, forWriting: true)
           let writer = SessionWriter(
-            repository: repository, description: description, options: options, context: context, storage: storage, view: view, session: session)
+            repository: repository, description: description, options: options, context: context, storage: storage, view: view,
+            session: session)
           try writer.adoptPredecessors()
           return writer
         }
@@ -51,7 +52,8 @@ extension SessionWriter {
     let name = session.hexadecimal
     do {
       let bytes = try Envelope.seal(
-        .session, logicalName: LogicalName.session(session), plaintext: record.encode(), nonce: SystemRandom.bytes(24), keys: repository.keys)
+        .session, logicalName: LogicalName.session(session), plaintext: record.encode(), nonce: SystemRandom.bytes(24),
+        keys: repository.keys)
       guard let key = ObjectKey(kind: .sessions, name: name) else { throw CairnError(.failed, "Impossible session name.") }
       try storageCall("announcing the backup") {
         try bytes.withUnsafeBytes { try storage.put(key, $0) }
@@ -235,7 +237,8 @@ extension SessionWriter {
       let name = session.hexadecimal
       let bytes = try encoding("the snapshot's manifest") {
         try Envelope.seal(
-          .manifest, logicalName: LogicalName.manifest(session), plaintext: manifest.encode(), nonce: SystemRandom.bytes(24), keys: repository.keys)
+          .manifest, logicalName: LogicalName.manifest(session), plaintext: manifest.encode(), nonce: SystemRandom.bytes(24),
+          keys: repository.keys)
       }
       let hash = SHA256Digest.hash(bytes)
       try put(.snapshots, "\(name)-\(hash.hexadecimal)", bytes)

@@ -252,7 +252,8 @@ package final class SessionWriter: Sendable {
   private func put(_ delta: IndexDelta) throws -> String {
     let bytes = try encoding("an index delta") {
       try Envelope.seal(
-        .delta, logicalName: LogicalName.delta(delta.session, delta.sequence), plaintext: delta.encode(), nonce: SystemRandom.bytes(24), keys: repository.keys)
+        .delta, logicalName: LogicalName.delta(delta.session, delta.sequence), plaintext: delta.encode(), nonce: SystemRandom.bytes(24),
+        keys: repository.keys)
     }
     let name = DeltaName(session: delta.session, sequence: delta.sequence, hash: SHA256Digest.hash(bytes)).name
     try put(.index, name, bytes)

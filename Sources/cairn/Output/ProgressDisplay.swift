@@ -104,7 +104,8 @@ enum ProgressText {
     var text = "[\(Human.duration(seconds))]"
     if counters.totalsKnown.value > 0 {
       let (totalFiles, totalBytes) = (counters.filesTotal.value, counters.bytesTotal.value)
-      text += " \(Human.percent(bytes, of: totalBytes))  \(files)/\(totalFiles) \(noun)s, \(Human.bytes(bytes)) of \(Human.bytes(totalBytes))"
+      text +=
+        " \(Human.percent(bytes, of: totalBytes))  \(files)/\(totalFiles) \(noun)s, \(Human.bytes(bytes)) of \(Human.bytes(totalBytes))"
     } else {
       text += " \(Human.count(files, noun)), \(Human.bytes(bytes))"
     }

@@ -7,7 +7,9 @@ import Testing
 @testable import CairnKit
 
 @Suite struct HandOverTests {
-  private func fixture(_ storage: any Storage = MemoryStorage()) throws -> WriterFixture { WriterFixture(try TestRepository.create(storage)) }
+  private func fixture(_ storage: any Storage = MemoryStorage()) throws -> WriterFixture {
+    WriterFixture(try TestRepository.create(storage))
+  }
 
   /// Four threads store overlapping blobs while the run hands over again and again.
   private func storeUnderLoad(_ fixture: WriterFixture, _ options: WriterOptions) throws {

@@ -64,7 +64,9 @@ struct WriterFixture {
     #expect(orMore ? Set(found).isSuperset(of: numbers) : found == numbers, comment)
     #expect(view.problems.isEmpty, comment)
     for number in found {
-      for blob in Self.blobs(number, upTo: blobBytes) { #expect(try view.blobs.read(repository.keys.blobID(.data, blob), .data) == blob, comment) }
+      for blob in Self.blobs(number, upTo: blobBytes) {
+        #expect(try view.blobs.read(repository.keys.blobID(.data, blob), .data) == blob, comment)
+      }
     }
     for snapshot in view.snapshots { #expect(try view.blobs.readNode(snapshot.manifest.root) == DirectoryLeaf.encode([]), comment) }
   }
