@@ -11,7 +11,7 @@ struct EntryJob: Sendable {
   var status: FileStatus
   /// The entry of that name in the base.
   let base: Node?
-  /// The content is known to be the base's; only the metadata is read.
+  /// The content is known to be the base's, as long as the file is what `status` says; only the metadata is read.
   let inheritsContent: Bool
   let slot: SlotReference
   /// Set when other names of the same file may wait for this one.

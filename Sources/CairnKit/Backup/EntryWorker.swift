@@ -126,7 +126,7 @@ struct EntryWorker {
       // Opened without blocking, and not read if it is no file: a fifo or device that took the name does no harm.
       guard before.type == .regular else { return nil }
       var node = nodes.node(job.name, before)
-      if job.inheritsContent, let base = job.base {
+      if job.inheritsContent, let base = job.base, Self.isSame(before, job.status) {
         node.content = base.content
       } else {
         try readContent(file, before, into: &node)
@@ -160,9 +160,10 @@ struct EntryWorker {
     node.extendedAttributes = attributes
   }
 
-  /// Whether nothing wrote to the file, or changed its metadata, between two looks.
+  /// Whether it is the same file, and nothing wrote to it or changed its metadata, between two looks.
   private static func isSame(_ before: FileStatus, _ after: FileStatus) -> Bool {
-    before.size == after.size && before.mtime == after.mtime && before.ctime == after.ctime
+    before.size == after.size && before.mtime == after.mtime && before.ctime == after.ctime && before.inode == after.inode
+      && before.device == after.device
   }
 
   // MARK: - Everything else

@@ -217,6 +217,20 @@ import Testing
     #expect(try f.nodes(snapshot)["/victim"]?.flags == [])
   }
 
+  @Test func aFileThatChangesAfterItWasFoundUnchangedIsRead() throws {
+    let f = try BackupFixture()
+    try f.write("victim", "first")
+    _ = try f.snapshot()
+    try OpenFile.open(f.source.path("victim"), .write).setMode(0o600)
+    let source = f.source
+    let hooks = ActingHooks(point: .examined, suffix: "/victim") {
+      try? source.write("victim", Array("another content".utf8))  // the outcome is what is tested
+    }
+    let snapshot = try f.snapshot { $0.hooks = hooks }
+    #expect(try f.content("/victim", snapshot) == Array("another content".utf8))
+    #expect(try f.nodes(snapshot)["/victim"]?.size == 15)
+  }
+
   @Test func aFileThatKeepsChangingIsMarkedAndReadAgainNextTime() throws {
     let f = try BackupFixture()
     try f.write("victim", "x")
