@@ -58,6 +58,35 @@ import Testing
     #expect(try fixture.differences() == [])
   }
 
+  @Test func namesLinkedTheWrongWayAreSortedOut() throws {
+    let fixture = try RestoreFixture()
+    for name in ["a", "c"] {
+      try fixture.write(name, [1, 2, 3])
+      try fixture.stamp(name, 1_600_000_000)
+    }
+    try fixture.hardLink("b", to: "a")
+    try fixture.hardLink("d", to: "c")
+    try fixture.write("single", [1, 2, 3])
+    try fixture.stamp("single", 1_600_000_000)
+    let snapshot = try fixture.backup()
+    for groups in [[["a", "c"], ["b", "d"], ["single"]], [["a", "d"], ["b", "c", "single"]], [["a", "b", "c", "d", "single"]]] {
+      try fixture.restore(snapshot)
+      let root = try OpenFile.open(fixture.target, [.read, .directory])
+      for group in groups {
+        for name in group.dropFirst() {
+          try FileSystem.unlink(at: root, name: Array(name.utf8))
+          try FileSystem.link(from: root, fromName: Array(group[0].utf8), to: root, toName: Array(name.utf8))
+        }
+      }
+      let recorder = Recorder()
+      try fixture.restore(snapshot, recorder)
+      #expect(recorder.problems == [], "\(groups)")
+      let inodes = try ["a", "b", "c", "d", "single"].map { try FileSystem.status(at: root, name: Array($0.utf8)).inode }
+      #expect(inodes[0] == inodes[1] && inodes[2] == inodes[3] && Set(inodes).count == 3, "\(groups): \(inodes)")
+      #expect(try fixture.differences() == [])
+    }
+  }
+
   @Test func onlyMissingPartsAreFetched() throws {
     let counting = CountingStorage(MemoryStorage())
     let fixture = try RestoreFixture(storage: counting)

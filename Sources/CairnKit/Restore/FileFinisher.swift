@@ -70,7 +70,7 @@ extension RestoreRun {
     let isRight =
       flags & MetadataWriter.flagMask == file.node.inodeFlags & MetadataWriter.flagMask
       && metadata.matches(file.node, .file(present), status)
-    if isRight, status.linkCount == 1 || status.linkCount == UInt64(file.node.links) {
+    if isRight, status.linkCount == 1 || (status.linkCount == UInt64(file.node.links) && keeps(status)) {
       count(file, .unchanged)
       return true
     }
@@ -82,8 +82,14 @@ extension RestoreRun {
     return true
   }
 
+  /// Claims an existing file of several names; false when it was kept as another file of the snapshot, which it would be linked with.
+  private func keeps(_ status: FileStatus) -> Bool {
+    keptLinks.withLock { $0.insert(LinkKey(device: status.device, inode: status.inode)).inserted }
+  }
+
   /// Opens what lies under the file's name, if it still is the regular file that was seen there.
   ///
+  /// One that had other names too may have lost some of them to the restore, which changes its ctime and nothing else.
   /// - Returns: nil when it is not, or may not be read.
   func openExisting(_ file: PendingFile) throws -> OpenFile? {
     let directory = try directories.open(file.directory)
@@ -91,7 +97,7 @@ extension RestoreRun {
       let present = try OpenFile.open(file.node.name, at: directory, .source)
       let status = try present.status()
       guard let existing = file.existing, status.type == .regular, status.inode == existing.inode, status.device == existing.device,
-        status.size == existing.size, status.ctime == existing.ctime
+        status.size == existing.size, status.ctime == existing.ctime || (existing.linkCount > 1 && status.mtime == existing.mtime)
       else { return nil }
       return present
     } catch {

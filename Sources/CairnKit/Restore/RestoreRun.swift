@@ -23,6 +23,8 @@ final class RestoreRun: Sendable {
   let unnamedWorks = Atomic<Bool>(true)
   /// Flags that wait until all hard links are made.
   let lateFlags = Mutex<[LateFlags]>([])
+  /// Existing files of several names that were right and stay.
+  let keptLinks = Mutex<Set<LinkKey>>([])
   /// The largest number of files that may hold descriptors while their content comes in pieces.
   let openFileBudget: Int
 
