@@ -85,6 +85,24 @@ import Testing
     #expect(try repository.snapshots().snapshots.isEmpty)
   }
 
+  @Test func whatWasStoredBeforeSeveralHandOversIsNotStoredAgain() throws {
+    let repository = try TestRepository.create(MemoryStorage())
+    let writer = try SessionWriter.begin(repository, description: Self.description, context: RunContext())
+    try writer.run { writer in
+      let worker = writer.makeWorker()
+      for seed in 40..<44 {
+        for blob in sample(UInt64(seed), 10) { _ = try worker.put(blob, .data) }
+        try worker.flush()
+        try writer.flush()
+        try writer.handOver()
+      }
+      for seed in 40..<44 { for blob in sample(UInt64(seed), 10) { _ = try worker.put(blob, .data) } }
+      #expect(writer.statistics.dataBlobs == 40)
+      try worker.flush()
+      writer.abandon()
+    }
+  }
+
   @Test func aDamagedDeltaIsReplacedByThePacksOwnDirectories() throws {
     let storage = MemoryStorage()
     let blobs = sample(5, 30)

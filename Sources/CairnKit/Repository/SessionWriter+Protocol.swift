@@ -168,7 +168,7 @@ extension SessionWriter {
     try requireNothingCondemned(since: epoch)
     resolve(adopted)
     Self.retract(old, storage)
-    ageKnown(index: options.dryRun ? view.index : try view.index.adding(deltas, repository: repository))
+    try ageKnown(adding: options.dryRun ? [] : deltas)
   }
 
   /// Decides a session. An answer that got lost is resolved by reading the register back.

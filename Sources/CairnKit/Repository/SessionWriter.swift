@@ -325,7 +325,11 @@ package final class SessionWriter: Sendable {
 
   /// After a hand-over: what was stored before the one before is in the index now. (A blob that has waited in an open group of
   /// a worker all the while is forgotten and may be stored twice, which costs its bytes and nothing else.)
-  func ageKnown(index: BlobIndex) {
+  ///
+  /// - Parameter deltas: what the hand-over made count; the index keeps those of earlier ones. One caller at a time.
+  func ageKnown(adding deltas: [String]) throws {
+    let before = known.withLock { $0.index }
+    let index = deltas.isEmpty ? before : try before.adding(deltas, repository: repository)
     known.withLock { known in
       known.older = known.newer
       known.newer = KeyTable()
