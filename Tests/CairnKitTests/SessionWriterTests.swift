@@ -103,6 +103,19 @@ import Testing
     }
   }
 
+  @Test(arguments: [0, 100]) func whatLayInALostPackIsStoredAgain(_ kept: Int) throws {
+    let storage = MemoryStorage()
+    let blobs = sample(6, 30)
+    _ = try store(blobs, in: TestRepository.create(storage))
+    for (key, bytes) in storage.contents where key.kind == .packs {
+      try storage.delete(key)
+      if kept > 0 { try Array(bytes.prefix(kept)).withUnsafeBytes { try storage.put(key, $0) } }
+    }
+    let (ids, _) = try store(blobs, in: TestRepository.open(storage))
+    let view = try TestRepository.open(storage).loadView()
+    for (id, blob) in zip(ids, blobs) { #expect(try view.blobs.read(id, .data) == blob) }
+  }
+
   @Test func aDamagedDeltaIsReplacedByThePacksOwnDirectories() throws {
     let storage = MemoryStorage()
     let blobs = sample(5, 30)

@@ -50,8 +50,30 @@ extension Repository {
     if !forWriting, !state.unreadableRegisters.isEmpty { deltas += try deltaObjects(of: Set(state.unreadableRegisters)) }
     let unusable = forWriting ? state.log.unusablePacks : state.log.swept
     var problems: [ItemProblem] = []
-    let index = try BlobIndex.load(repository: self, deltas: deltas, unusable: unusable, salvage: !forWriting, problems: &problems)
+    var index = try BlobIndex.load(repository: self, deltas: deltas, unusable: unusable, salvage: !forWriting, problems: &problems)
+    if forWriting { index = try withoutLostPacks(index, &problems) }
     return RepositoryView(repository: self, state: state, list: try snapshots(state), index: index, problems: problems)
+  }
+
+  /// Leaves out packs that are missing or have another size than they were stored with: a writer stores what they held again.
+  ///
+  /// The listing comes after the registers were read: what they name has been stored by then.
+  private func withoutLostPacks(_ index: BlobIndex, _ problems: inout [ItemProblem]) throws -> BlobIndex {
+    var sizes: [PackName: UInt64] = [:]
+    try storageCall("listing the packs") {
+      try storage.list(.packs) { key, size in
+        if let name = PackName(key.name) { sizes[name] = size }
+      }
+    }
+    var lost = Set<PackName>()
+    try index.forEachPack { pack in
+      let name = PackName(hash: pack.hash, owner: pack.owner)
+      guard sizes[name] != pack.size else { return }
+      lost.insert(name)
+      let what = sizes[name] == nil ? "it is missing" : "it does not have the size that it was stored with"
+      problems.append(ItemProblem(path: Array(try pack.key().path.utf8), during: "looking for the packs", message: what))
+    }
+    return lost.isEmpty ? index : BlobIndex(runs: index.runs, unusable: index.unusableNames.union(lost))
   }
 
   /// Index objects that lie in the storage for the given sessions.

@@ -24,6 +24,7 @@ extension SessionWriter {
             repository: repository, description: description, options: options, context: context, storage: storage, view: view,
             session: session)
           try writer.adoptPredecessors()
+          writer.reportProblems()
           return writer
         }
         // The log moved between reading it and the announcement: announce again with the position that is known now.
@@ -34,6 +35,15 @@ extension SessionWriter {
       }
       retract(session, storage)
     }
+  }
+
+  /// Says what of the repository this run cannot build on.
+  private func reportProblems() {
+    for problem in view.problems.prefix(8) {
+      context.sink.report(.message("\(Escaping.terminal(problem.path)): \(problem.during): \(problem.message)"))
+    }
+    guard !view.problems.isEmpty else { return }
+    context.sink.report(.message("Part of the repository cannot be used; what this backup needs of it is stored again. Run 'cairn check'."))
   }
 
   private static func announce(
