@@ -326,6 +326,16 @@ import Testing
     #expect(throws: CairnError.self) { try subject.open().amend([(subject.snapshots[0].id, [[0x62]], nil)]) }
   }
 
+  @Test func recordsMissingAtTheEndOfTheLogAreMissedWhenABackupCameAfterThem() throws {
+    let subject = try CheckSubject(.memory)
+    for tag in ["a", "b"] { try subject.open().amend([(subject.snapshots[0].id, [Array(tag.utf8)], nil)]) }
+    try subject.add(["x": .file([1])], time: 9)
+    #expect(try subject.check().errors.isEmpty)
+    let last = try subject.objects(.log)[1]
+    try subject.replace(last, nil)
+    #expect(try subject.check().errors.map(\.object) == [last.path])
+  }
+
   @Test func aReplacedLogRecordBreaksTheChain() throws {
     let subject = try CheckSubject(.memory)
     let repository = try subject.open()

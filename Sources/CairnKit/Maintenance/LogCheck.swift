@@ -34,7 +34,27 @@ struct LogCheck {
       digest = try check(number, key, after: number == expected ? digest : nil, &outcome)
       expected = number &+ 1
     }
+    try checkEnd(expected)
     return outcome
+  }
+
+  /// Session ids carry the length that the log had when they were announced: it cannot be shorter now.
+  private func checkEnd(_ length: UInt64) throws {
+    var announced: UInt64 = 0
+    try storageCall("listing the commit registers") {
+      try repository.storage.list(.commits) { key, _ in
+        if let session = SessionID(hex: key.name) { announced = max(announced, UInt64(session.epoch)) }
+      }
+    }
+    guard announced > length else { return }
+    // It may have grown since it was listed.
+    var grown = length
+    try storageCall("listing the maintenance log") {
+      try repository.storage.list(.log) { key, _ in
+        if let number = Hexadecimal.number64(key.name) { grown = max(grown, number &+ 1) }
+      }
+    }
+    if announced > grown { reportGap(from: grown, to: announced) }
   }
 
   /// - Parameter previous: the digest of the record before, when that was good.
