@@ -48,7 +48,8 @@ public struct NoProgress: ProgressSink {
 public final class Counter: Sendable {
   private let storage = Atomic<UInt64>(0)
   public init() {}
-  public func add(_ n: UInt64 = 1) { storage.add(n, ordering: .relaxed) }
+  /// Wraps around: sizes of sparse files, of which there is no end, must not stop a backup.
+  public func add(_ n: UInt64 = 1) { storage.wrappingAdd(n, ordering: .relaxed) }
   public func set(_ n: UInt64) { storage.store(n, ordering: .relaxed) }
   public var value: UInt64 { storage.load(ordering: .relaxed) }
 }

@@ -107,8 +107,9 @@ package struct Node: Hashable, Sendable {
 }
 
 extension UInt64 {
-  /// The sum, or the largest number where it does not fit: sums read from a repository may be lies.
-  func addingSaturated(_ other: UInt64) -> UInt64 {
+  /// The sum, or the largest number where it does not fit: sizes read from a repository may be lies, and
+  /// those of sparse files exceed all bounds together.
+  package func addingSaturated(_ other: UInt64) -> UInt64 {
     let (sum, overflow) = addingReportingOverflow(other)
     return overflow ? .max : sum
   }

@@ -43,8 +43,8 @@ struct Tally: Sendable {
     directoriesChanged += other.directoriesChanged
     directoriesUnchanged += other.directoriesUnchanged
     others += other.others
-    bytesProcessed += other.bytesProcessed
-    bytesRead += other.bytesRead
+    bytesProcessed = bytesProcessed.addingSaturated(other.bytesProcessed)
+    bytesRead = bytesRead.addingSaturated(other.bytesRead)
   }
 
   /// Counts an entry that is in the snapshot; returns what happened to it.
@@ -52,7 +52,7 @@ struct Tally: Sendable {
     let action: ItemAction = base.map { $0 == node ? .unchanged : .modified } ?? .new
     switch node.type {
     case .file:
-      bytesProcessed += node.size
+      bytesProcessed = bytesProcessed.addingSaturated(node.size)
       switch action {
       case .unchanged: filesUnchanged += 1
       case .modified: filesChanged += 1

@@ -1,8 +1,10 @@
+import CairnFormat
 import CairnSystem
 
 /// A quick count of the source beside the backup, for a progress line that knows how much there is. Nothing depends on it: what
 /// cannot be listed is skipped, and ignore files and tags are not looked at.
 struct SourceEstimate: Sendable {
+  private static let largestStack = 1 << 16
   private let roots: [[[UInt8]]]
   private let filter: EntryFilter
   private let context: RunContext
@@ -24,6 +26,7 @@ struct SourceEstimate: Sendable {
     var files: UInt64 = 0
     var bytes: UInt64 = 0
     var open = roots
+    var isWhole = true
     while let path = open.popLast(), !isObsolete.isCancelled, !context.cancellation.isCancelled {
       // `try?` here and below: an estimate leaves out what it cannot see.
       let flags: OpenFlags = [.source, .directory]
@@ -32,25 +35,26 @@ struct SourceEstimate: Sendable {
           let status = try? FileSystem.status(at: parent, name: name), status.type == .regular
         else { continue }
         files += 1
-        bytes += status.size
+        bytes = bytes.addingSaturated(status.size)
         continue
       }
       for index in 0..<listing.count {
         let entry = path + [listing.name(index)]
         if !filter.patterns.isEmpty, filter.patterns.excludesEntry(entry) { continue }
         if listing.typeHint(index) == .directory {
-          open.append(entry)
+          // A directory of very many directories: their names would fill the memory for the sake of a guess.
+          if open.count < Self.largestStack { open.append(entry) } else { isWhole = false }
         } else if let status = try? FileSystem.status(at: directory, listing, index), status.type == .regular,
           filter.largerThan.map({ status.size <= $0 }) ?? true
         {
           files += 1
-          bytes += status.size
+          bytes = bytes.addingSaturated(status.size)
         }
       }
       context.counters.filesTotal.set(files)
       context.counters.bytesTotal.set(bytes)
     }
-    if !isObsolete.isCancelled, !context.cancellation.isCancelled { publish(files, bytes) }
+    if isWhole, !isObsolete.isCancelled, !context.cancellation.isCancelled { publish(files, bytes) }
   }
 
   private func publish(_ files: UInt64, _ bytes: UInt64) {

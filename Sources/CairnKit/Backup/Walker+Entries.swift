@@ -157,7 +157,7 @@ extension Walker {
     try addSame(frame, base)
     if isRegular {
       tally.filesUnchanged += 1
-      tally.bytesProcessed += base.size
+      tally.bytesProcessed = tally.bytesProcessed.addingSaturated(base.size)
       run.context.counters.filesDone.add()
       run.context.counters.bytesDone.add(base.size)
     } else {

@@ -33,7 +33,7 @@ extension RepositoryView {
     try storageCall("listing the packs") {
       try repository.storage.list(.packs) { _, size in
         packs += 1
-        bytes += size
+        bytes = bytes.addingSaturated(size)
       }
     }
     return StatisticsReport(totals: all.sums, groups: groups, packs: packs, packBytes: bytes)

@@ -248,6 +248,20 @@ import Testing
 
   // MARK: - Sources
 
+  @Test func sparseFilesWithoutEndStopNoCount() {
+    var node = Node(name: Array("sparse".utf8), type: .file)
+    node.size = UInt64(Int64.max)
+    var tally = Tally()
+    let counter = Counter()
+    for _ in 0..<3 {
+      _ = tally.count(node, base: nil)
+      counter.add(node.size)
+    }
+    var sum = Tally()
+    for _ in 0..<2 { sum.add(tally) }
+    #expect((sum.filesNew, sum.bytesProcessed) == (6, .max))
+  }
+
   @Test func absoluteSourcesHaveTheirParents() throws {
     let f = try BackupFixture()
     try f.mkdir("in")
