@@ -171,11 +171,10 @@ import Testing
     _ = try SampleStore(repository: repository).snapshot(["f": .file(content)])
     let view = try repository.loadView()
     let node = try view.node(at: components("f"), in: view.snapshots[0])
-    guard case .list(let root, _) = node.content, case .listLeaf(let items) = try view.trees.node(root) else {
-      Issue.record("the file has no content list")
-      return
-    }
-    let id = try #require(items.last?.id)
+    var items = view.trees.content(node)
+    var lastID: BlobID?
+    while let item = try items.next() { lastID = item.id }
+    let id = try #require(lastID)
     let last = try #require(try view.index.locate(id.key))
     let key = try last.frame.pack.key()
     storage.contents[key]?[Int(last.frame.offset) + 30] ^= 1
