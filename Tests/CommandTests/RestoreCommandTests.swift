@@ -1,5 +1,6 @@
 import CairnSystem
 import CairnTestSupport
+import Foundation
 import Testing
 
 @testable import cairn
@@ -71,6 +72,18 @@ import Testing
     #expect(try cairn.run("restore", "latest", "--target", "out", "--delete").status == 0)
     #expect(try content("out/source/a.txt") == "first\n")
     #expect(throws: FileError.self) { try content("out/source/extra") }
+  }
+
+  @Test func anotherSnapshotThanTheLatestIsNotPassedOffForIt() throws {
+    let id = try cairn.backUp()
+    let folder = URL(fileURLWithPath: cairn.path + "/repository/snapshots")
+    let names = try FileManager.default.contentsOfDirectory(atPath: folder.path).filter { $0.hasPrefix(id) }
+    #expect(names.count == 1)
+    for name in names { try FileManager.default.removeItem(at: folder.appendingPathComponent(name)) }
+    let result = try cairn.run("restore", "latest", "--target", "out")
+    #expect(result.status == 3)
+    #expect(result.errors.contains("a later one"))
+    #expect(try content("out/source/a.txt") == "first\n")
   }
 
   @Test func anUnknownSnapshotOrPathIsNamed() throws {
