@@ -5,7 +5,7 @@ import Testing
 @testable import CairnKit
 
 @Suite struct SourcePlanTests {
-  private func shape(_ sources: [String], in directory: String = "/work/dir") throws -> [String] {
+  private func shape(_ sources: [String], in directory: String = "/base/dir") throws -> [String] {
     let plan = try SourcePlan(sources.map { SourcePlan.source(Array($0.utf8), workingDirectory: Array(directory.utf8)) })
     return Self.lines(plan.root, "")
   }
@@ -20,21 +20,21 @@ import Testing
   }
 
   @Test func relativeSourcesLoseLeadingParents() throws {
-    #expect(try shape(["../x/y", "z"]) == ["/x/y = /work/x/y", "/z = /work/dir/z"])
-    #expect(try shape(["a/../b"]) == ["/b = /work/dir/b"])
+    #expect(try shape(["../x/y", "z"]) == ["/x/y = /base/x/y", "/z = /base/dir/z"])
+    #expect(try shape(["a/../b"]) == ["/b = /base/dir/b"])
     #expect(try shape(["../../../../q"]) == ["/q = /q"])
   }
 
   @Test func aDirectoryItselfLiesAtTheRoot() throws {
-    #expect(try shape(["."]) == ["/ = /work/dir"])
-    #expect(try shape([".."]) == ["/ = /work"])
+    #expect(try shape(["."]) == ["/ = /base/dir"])
+    #expect(try shape([".."]) == ["/ = /base"])
     #expect(try shape(["/"]) == ["/ = /"])
   }
 
   @Test func doubledAndNestedSourcesAreStoredOnce() throws {
-    #expect(try shape(["x", "./x/", "x/y/z", "x/../x"]) == ["/x = /work/dir/x"])
+    #expect(try shape(["x", "./x/", "x/y/z", "x/../x"]) == ["/x = /base/dir/x"])
     #expect(try shape(["/a/b/c", "/a"]) == ["/a = /a"])
-    #expect(try shape([".", "x"]) == ["/ = /work/dir"])
+    #expect(try shape([".", "x"]) == ["/ = /base/dir"])
   }
 
   @Test func differentSourcesAtOnePlaceAreRefused() {
@@ -44,6 +44,6 @@ import Testing
   }
 
   @Test func neighboursBelowOneNameAreJoined() throws {
-    #expect(try shape(["/x/a", "x/b"]) == ["/x/a = /x/a", "/x/b = /work/dir/x/b"])
+    #expect(try shape(["/x/a", "x/b"]) == ["/x/a = /x/a", "/x/b = /base/dir/x/b"])
   }
 }
