@@ -7,7 +7,7 @@ let swift: [SwiftSetting] = [
   .enableUpcomingFeature("MemberImportVisibility"),
   .treatAllWarnings(as: .error),
 ]
-/// System-call fault hooks exist in debug builds only; a release binary does not carry them.
+/// Hooks for faults, and safety rules that can be switched off, exist in debug builds only; a release binary does not carry them.
 let faults: [SwiftSetting] = [.define("FAULT_INJECTION", .when(configuration: .debug))]
 
 /// The archives, not the shared objects: the binary runs where neither library is installed. This is why the module maps have
@@ -52,7 +52,7 @@ let package = Package(
     .target(name: "CairnStorage", dependencies: ["CairnSystem", errorNumbers], swiftSettings: swift),
     .target(
       name: "CairnKit", dependencies: ["CairnFormat", "CairnStorage", "CairnSystem", errorNumbers],
-      swiftSettings: swift),
+      swiftSettings: swift + faults),
     .executableTarget(
       name: "cairn",
       dependencies: [

@@ -71,6 +71,10 @@ public struct OpenOptions: Sendable {
   public var cacheDirectory: [UInt8]?
   /// The budget for caches and tables, in bytes.
   public var memoryBytes: Int
+  #if FAULT_INJECTION
+    /// What this client does not keep to; for tests.
+    package var brokenRules: Set<SafetyRule> = []
+  #endif
 
   public init(cacheDirectory: [UInt8]? = nil, memoryBytes: Int = 256 << 20) {
     self.cacheDirectory = cacheDirectory

@@ -48,6 +48,7 @@ extension Repository {
     var deltas = state.log.deltas
     for (session, register) in state.registers where state.isAccepted(session) { deltas += register.deltas }
     if !forWriting, !state.unreadableRegisters.isEmpty { deltas += try deltaObjects(of: Set(state.unreadableRegisters)) }
+    if breaks(.seeUncommitted) { deltas += try deltaObjects() }
     let unusable = forWriting ? state.log.unusablePacks : state.log.swept
     var problems: [ItemProblem] = []
     var index = try BlobIndex.load(repository: self, deltas: deltas, unusable: unusable, salvage: !forWriting, problems: &problems)
@@ -76,12 +77,12 @@ extension Repository {
     return lost.isEmpty ? index : BlobIndex(runs: index.runs, unusable: index.unusableNames.union(lost))
   }
 
-  /// Index objects that lie in the storage for the given sessions.
-  private func deltaObjects(of sessions: Set<SessionID>) throws -> [String] {
+  /// Index objects that lie in the storage for the given sessions, or for all.
+  private func deltaObjects(of sessions: Set<SessionID>? = nil) throws -> [String] {
     var found: [String] = []
     try storageCall("listing the index") {
       try storage.list(.index) { key, _ in
-        if let name = DeltaName(key.name), sessions.contains(name.session) { found.append(key.name) }
+        if let name = DeltaName(key.name), sessions?.contains(name.session) ?? true { found.append(key.name) }
       }
     }
     return found
