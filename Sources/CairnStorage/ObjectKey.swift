@@ -4,7 +4,7 @@
 /// and `<kind>/<name>` for everything else.
 package struct ObjectKey: Hashable, Sendable, Comparable {
   package enum Kind: String, CaseIterable, Sendable {
-    case config, keys, sessions, packs, index, segments, snapshots, commits, log
+    case config, keys, sessions, packs, index, snapshots, commits, log
   }
 
   package let kind: Kind

@@ -60,6 +60,14 @@ package protocol Storage: Sendable {
   /// How many copies of an object its writer should store, under `ObjectKey.copy(_:)`: more than one where a single bad block could
   /// take the repository.
   func copies(of key: ObjectKey) -> Int
+
+  /// Gives up space that was set aside for maintenance on a full disk.
+  ///
+  /// - Returns: whether there was any.
+  func releaseReserve() throws(StorageError) -> Bool
+
+  /// Sets space aside for maintenance on a full disk, unless it is there. Best effort: a disk that has none left stays as it is.
+  func makeReserve()
 }
 
 /// An object being written. For one thread; released without `finish`, it leaves nothing behind.
@@ -77,6 +85,11 @@ package protocol ObjectWriter: AnyObject {
 }
 
 extension Storage {
+  /// Where space does not run out there is nothing to set aside.
+  package func releaseReserve() throws(StorageError) -> Bool { false }
+
+  package func makeReserve() {}
+
   /// Nothing to do where an object is durable as soon as it is visible.
   package func includeInFlush(_ key: ObjectKey) throws(StorageError) {}
 

@@ -66,8 +66,7 @@ enum Fixtures {
     var record = LogRecord(index: 9, previous: hash, owner: SessionID(random: Array(5...16), epoch: 9), time: time)
     record.condemn = Array(packs[..<2])
     record.sweeps = [.init(record: 3, packs: Array(packs[2...])), .init(record: 5, packs: [])]
-    record.segments = [SegmentName(segment: SegmentID(bytes: Array(0xE0...0xEF))!, hash: hash).name]
-    record.fold = .init(below: 8, accepted: [ManifestName(session: session, hash: hash)])
+    record.start = 4
     record.forget = [session]
     record.restore = [SessionID(random: Array(3...14), epoch: 2)]
     record.amend = [
@@ -79,6 +78,18 @@ enum Fixtures {
     record.host = Array("host".utf8)
     record.user = Array("root".utf8)
     record.programVersion = "1.0.0"
+    return record
+  }
+
+  /// A record that makes all before it void.
+  static var checkpointRecord: LogRecord {
+    var record = logRecord
+    record.checkpoint = .init(
+      index: [DeltaName(session: session, sequence: 7, hash: hash).name], below: 8,
+      accepted: [ManifestName(session: session, hash: hash)],
+      swept: [PackName(hash: ObjectHash(bytes: [UInt8](repeating: 9, count: 32))!, owner: session)])
+    record.start = record.index
+    (record.condemn, record.deltas, record.restore) = ([], [], [])
     return record
   }
 

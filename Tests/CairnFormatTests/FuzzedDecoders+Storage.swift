@@ -84,8 +84,6 @@ extension FuzzedDecoders {
   private static var segments: [DecoderFuzz.Decoder] {
     get throws {
       let image = try SampleImage.bytes(entries: 40)
-      let sealing = try SegmentSealing(
-        segment: SegmentID(bytes: SampleImage.imageID)!, salt: [UInt8](repeating: 1, count: 32), pageCount: 2, keys: Fixtures.keys)
       return [
         // Only the header is mutated (the rest is added behind it): 64 KiB of zeros would be all that the mutations hit.
         DecoderFuzz.Decoder("segment image header", corpus: [Array(image[..<128])]) { bytes in
@@ -93,10 +91,7 @@ extension FuzzedDecoders {
           let memory = SampleImage(whole)
           try memory.reader().verifyContents()
           guard whole == image else { throw DecoderFuzz.Failure("a changed header was accepted") }
-        },
-        DecoderFuzz.Decoder("segment header", corpus: [sealing.header]) { bytes in
-          _ = try SegmentSealing(header: bytes, objectSize: sealing.objectSize, keys: Fixtures.keys)
-        },
+        }
       ]
     }
   }

@@ -21,7 +21,7 @@ enum FuzzedDecoders {
       },
       DecoderFuzz.Decoder("object names", corpus: names.map { Array($0.utf8) }) { bytes in
         let text = String(decoding: bytes, as: UTF8.self)
-        let again = [DeltaName(text)?.name, PackName(text)?.name, ManifestName(text)?.name, SegmentName(text)?.name]
+        let again = [DeltaName(text)?.name, PackName(text)?.name, ManifestName(text)?.name]
         guard again.allSatisfy({ $0 == nil || $0 == text }) else { throw DecoderFuzz.Failure("a second spelling was accepted") }
       },
     ]
@@ -43,7 +43,9 @@ enum FuzzedDecoders {
           try $0.encode()
         },
         record("manifest", [try Fixtures.manifest.encode()], Manifest.decode) { try $0.encode() },
-        record("log", [try Fixtures.logRecord.encode(), try minimal.encode()], LogRecord.decode) { try $0.encode() },
+        record("log", [try Fixtures.logRecord.encode(), try Fixtures.checkpointRecord.encode(), try minimal.encode()], LogRecord.decode) {
+          try $0.encode()
+        },
       ]
     }
   }

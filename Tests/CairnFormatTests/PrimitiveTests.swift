@@ -118,7 +118,7 @@ import Testing
     #expect(PackName(manifest.name) == nil)
     #expect(ManifestName(pack.name) == nil)
     for wrong in ["", "-", pack.name + "-", "-" + pack.name, pack.name.uppercased(), pack.name + "0", "a--b"] {
-      #expect(PackName(wrong) == nil && DeltaName(wrong) == nil && ManifestName(wrong) == nil && SegmentName(wrong) == nil, "\(wrong)")
+      #expect(PackName(wrong) == nil && DeltaName(wrong) == nil && ManifestName(wrong) == nil, "\(wrong)")
     }
     #expect(LogicalName.log(255) == "log/00000000000000ff")
     #expect(Hexadecimal.number64("00000000000000ff") == 255)

@@ -8,6 +8,7 @@ import Testing
     #expect(try CommitRecord.decode(Fixtures.commitRecord.encode()) == Fixtures.commitRecord)
     #expect(try Manifest.decode(Fixtures.manifest.encode()) == Fixtures.manifest)
     #expect(try LogRecord.decode(Fixtures.logRecord.encode()) == Fixtures.logRecord)
+    #expect(try LogRecord.decode(Fixtures.checkpointRecord.encode()) == Fixtures.checkpointRecord)
   }
 
   @Test func aRecordWithNothingButWhatItNeedsComesBack() throws {
@@ -48,6 +49,7 @@ import Testing
     check(Fixtures.commitRecord, try Fixtures.commitRecord.encode(), CommitRecord.decode)
     check(Fixtures.manifest, try Fixtures.manifest.encode(), Manifest.decode)
     check(Fixtures.logRecord, try Fixtures.logRecord.encode(), LogRecord.decode)
+    check(Fixtures.checkpointRecord, try Fixtures.checkpointRecord.encode(), LogRecord.decode)
   }
 
   @Test func aCommitThatContradictsItselfIsNeitherWrittenNorRead() {
@@ -97,8 +99,8 @@ import Testing
   }
 
   @Test func aLogRecordRefusesWhatWouldBeAmbiguous() {
-    func changed(_ change: (inout LogRecord) -> Void) -> FormatError? {
-      var record = Fixtures.logRecord
+    func changed(_ record: LogRecord = Fixtures.logRecord, _ change: (inout LogRecord) -> Void) -> FormatError? {
+      var record = record
       change(&record)
       return formatError { try record.encode() }
     }
@@ -107,12 +109,18 @@ import Testing
     #expect(changed { $0.sweeps.reverse() } == .notCanonical("order of a set"))
     #expect(changed { $0.sweeps[1].record = 9 } == .invalid("swept record"))
     #expect(changed { $0.restore = $0.forget } == .invalid("snapshot both forgotten and restored"))
-    #expect(changed { $0.fold?.below = 10 } == .invalid("fold"))
-    #expect(changed { $0.fold?.below = 7 } == .invalid("fold"))
     #expect(changed { $0.amend[0].tags = nil } == .invalid("empty amendment"))
-    #expect(changed { $0.segments = ["x"] } == .invalid("segment name"))
     #expect(changed { $0.owner = Fixtures.session } == .invalid("delta name"))
     #expect(changed { $0.index = 0 } != nil)
+    #expect(changed { $0.start = 9 } == .invalid("start of the log"))
+    let checkpoint = Fixtures.checkpointRecord
+    #expect(changed(checkpoint) { $0.checkpoint?.below = 10 } == .invalid("fold"))
+    #expect(changed(checkpoint) { $0.checkpoint?.below = 7 } == .invalid("fold"))
+    #expect(changed(checkpoint) { $0.checkpoint?.index = ["x"] } == .invalid("index object"))
+    #expect(changed(checkpoint) { $0.start = 8 } == .invalid("start of the log"))
+    #expect(changed(checkpoint) { $0.condemn = Fixtures.logRecord.condemn } == .invalid("checkpoint"))
+    #expect(changed(checkpoint) { $0.deltas = Fixtures.logRecord.deltas } == .invalid("checkpoint"))
+    #expect(changed(checkpoint) { $0.restore = Fixtures.logRecord.restore } == .invalid("checkpoint"))
   }
 
   @Test func sortingSetsMakesARecordCanonical() throws {
@@ -124,11 +132,12 @@ import Testing
     #expect(try record.encode() == Fixtures.logRecord.encode())
   }
 
-  @Test func noChangeOfSegmentsDiffersFromNone() throws {
-    var record = Fixtures.logRecord
-    record.segments = nil
-    #expect(try LogRecord.decode(record.encode()).segments == nil)
-    record.segments = []
-    #expect(try LogRecord.decode(record.encode()).segments == [])
+  @Test func anEmptyCheckpointDiffersFromNone() throws {
+    var record = Fixtures.checkpointRecord
+    record.checkpoint = .init(index: [], below: 0, accepted: [])
+    #expect(try LogRecord.decode(record.encode()).checkpoint == record.checkpoint)
+    record.checkpoint = nil
+    record.start = 0
+    #expect(try LogRecord.decode(record.encode()).checkpoint == nil)
   }
 }

@@ -191,58 +191,6 @@ final class SampleImage {
   }
 }
 
-@Suite struct SegmentSealingTests {
-  private static let salt = Array(UInt8(0x10)...0x2F)
-  private static let segment = SegmentID(bytes: SampleImage.imageID)!
-
-  private func sealing(pages: UInt32 = 3) throws -> SegmentSealing {
-    try SegmentSealing(segment: Self.segment, salt: Self.salt, pageCount: pages, keys: Fixtures.keys)
-  }
-
-  private func seal(_ sealing: SegmentSealing, _ page: UInt32, _ content: [UInt8]) -> [UInt8] {
-    var sealed = [UInt8](repeating: 0, count: SegmentSealing.sealedPageBytes)
-    sealed.withUnsafeMutableBytes { output in content.withUnsafeBytes { sealing.seal(page: page, $0, into: output) } }
-    return sealed
-  }
-
-  private func open(_ sealing: SegmentSealing, _ page: UInt32, _ sealed: [UInt8]) throws -> [UInt8] {
-    var content = [UInt8](repeating: 0, count: SegmentLayout.pageBytes)
-    try content.withUnsafeMutableBytes { output in try sealed.withUnsafeBytes { try sealing.open(page: page, $0, into: output) } }
-    return content
-  }
-
-  @Test func pagesComeBackAtTheirPlaceOnly() throws {
-    let writer = try sealing()
-    let content = SampleBytes.random(seed: 1, count: SegmentLayout.pageBytes)
-    let sealed = seal(writer, 1, content)
-    let reader = try SegmentSealing(header: writer.header, objectSize: writer.objectSize, keys: Fixtures.keys)
-    #expect(reader.segment == Self.segment && reader.pageCount == 3)
-    #expect(try open(reader, 1, sealed) == content)
-    #expect(formatError { try open(reader, 0, sealed) } == .authenticationFailed)
-    #expect(formatError { try open(reader, 3, sealed) } == .invalid("page number"))
-    #expect(formatError { try open(reader, 1, Array(sealed.dropLast())) } == .truncated)
-    #expect(formatError { try open(reader, 1, sealed + [0]) } == .trailingBytes)
-    #expect(formatError { try open(try sealing(pages: 4), 1, sealed) } == .authenticationFailed)
-    var damaged = sealed
-    damaged[9] ^= 1
-    #expect(formatError { try open(reader, 1, damaged) } == .authenticationFailed)
-  }
-
-  @Test func aSegmentIsAnImageAgain() throws {
-    let image = try SampleImage.bytes(entries: 3000)
-    let layout = try SegmentLayout(entries: 3000, frames: 600, packs: 3, covers: 2)
-    let writer = try sealing(pages: UInt32(layout.pages))
-    var opened: [UInt8] = []
-    for page in 0..<layout.pages {
-      let content = Array(image[page << 16..<(page + 1) << 16])
-      opened += try open(writer, UInt32(page), seal(writer, UInt32(page), content))
-    }
-    #expect(opened == Array(image[..<layout.pagesEnd]))
-    SegmentForgery.appendCodes(&opened, layout)
-    #expect(opened == image)
-  }
-}
-
 /// Computes the codes of an image anew, from the text of FORMAT.md.
 enum SegmentForgery {
   static func authenticate(_ bytes: inout [UInt8], _ layout: SegmentLayout) {

@@ -123,32 +123,12 @@ import Testing
   }
 
   @Test func segmentImage() throws {
-    let vector = try page["segment-image"]
+    let vector = try page["index-image"]
     let image = try SampleImage.bytes(entries: Int(try vector.number("count")))
     #expect(try image.prefix(128) == vector.bytes("header")[...])
     #expect(try image.count == vector.number("length"))
     #expect(try image.suffix(vector.bytes("codes").count) == vector.bytes("codes")[...])
     #expect(try SHA256Digest.hash(image).bytes == vector.bytes("sha256"))
-  }
-
-  @Test func segment() throws {
-    let vector = try page["segment"]
-    let image = try SampleImage.bytes(entries: 3000)
-    let pages = (image.count - 16) / (SegmentLayout.pageBytes + 16)
-    let sealing = try SegmentSealing(
-      segment: SegmentID(bytes: SampleImage.imageID)!, salt: try vector.bytes("salt"), pageCount: UInt32(pages), keys: keys)
-    var object = sealing.header
-    #expect(try object == vector.bytes("header"))
-    var sealed = [UInt8](repeating: 0, count: SegmentSealing.sealedPageBytes)
-    for page in 0..<pages {
-      sealed.withUnsafeMutableBytes { output in
-        image[page << 16..<(page + 1) << 16].withUnsafeBytes { sealing.seal(page: UInt32(page), $0, into: output) }
-      }
-      if page == 1 { #expect(try Array(sealed.prefix(32)) == vector.bytes("page1-first-32")) }
-      object += sealed
-    }
-    #expect(try UInt64(object.count) == sealing.objectSize && sealing.objectSize == vector.number("size"))
-    #expect(try SHA256Digest.hash(object).bytes == vector.bytes("sha256"))
   }
 
   @Test func treeLeaf() throws {
@@ -207,7 +187,7 @@ import Testing
     #expect(store.counts[.treeLeaf] == counts[0] && store.counts[.treeInner] ?? 0 == counts[1...].reduce(0, +))
   }
 
-  @Test(arguments: ["zstd-", "pack-", "delta-", "segment-", "tree-", "root-item-"])
+  @Test(arguments: ["zstd-", "pack-", "delta-", "tree-", "root-item-"])
   func everyNegativeVectorIsRefusedForItsReason(prefix: String) throws {
     let vectors = page.negatives(prefix)
     #expect(!vectors.isEmpty)
@@ -232,9 +212,6 @@ import Testing
       let offset = try vector.number("offset")
       return { bytes in _ = try bytes.withUnsafeBytes { try PackDirectory.open($0, header: PackTests.header, offset: offset, keys: keys) } }
     case "delta": return { _ = try IndexDelta.decode($0) }
-    case "segment":
-      let size = try vector.number("size")
-      return { _ = try SegmentSealing(header: $0, objectSize: size, keys: keys) }
     case "tree": return { _ = try TreeNode.decode($0) }
     case "root-item": return { _ = try Node.decodeRootItem($0) }
     default: throw VectorPage.Missing(description: "unknown decoder in \(vector.name)")

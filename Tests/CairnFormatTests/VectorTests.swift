@@ -141,6 +141,7 @@ import Testing
     try check("commit", .commit, Fixtures.commitRecord, CommitRecord.decode) { try $0.encode() }
     try check("commit-revoked", .commit, CommitRecord(decision: .revoked), CommitRecord.decode) { try $0.encode() }
     try check("log-all-fields", .log, Fixtures.logRecord, LogRecord.decode) { try $0.encode() }
+    try check("log-checkpoint", .log, Fixtures.checkpointRecord, LogRecord.decode) { try $0.encode() }
     #expect(try page["session"].bytes("name") == Array(LogicalName.session(Fixtures.session).utf8))
     #expect(try page["commit"].bytes("name") == Array(LogicalName.commit(Fixtures.session).utf8))
     let unknown = try page["manifest-unknown-even-field"]

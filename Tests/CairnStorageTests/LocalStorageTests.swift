@@ -139,7 +139,7 @@ import struct SystemPackage.Errno
       if status.type == .regular { files += 1 }
       #expect(status.mode == (status.type == .directory ? 0o700 : 0o400))
     }
-    #expect(files == 13)
+    #expect(files == 12)
   }
 
   @Test func nothingTemporaryIsLeft() throws {

@@ -307,9 +307,12 @@ def record_negatives():
         ("delta-name", "invalid", "commit", tlv((2, b"\2"), (4, listing(b"../" + DELTA[3:])))), ("decision", "unsupportedFeature", "commit", tlv((2, b"\5"))),
         ("condemned-out-of-order", "notCanonical", "log", log(_10=packs(1, 0))), ("condemned-length", "trailingBytes", "log", log(_10=packs(0) + b"\0")), ("sweep-of-later-record", "invalid", "log", log(_12=listing(struct.pack("<Q", 9)))),
         ("sweep-twice", "notCanonical", "log", log(_12=listing(struct.pack("<Q", 3), struct.pack("<Q", 3)))),
-        ("log-without-previous", "invalid", "log", log(_4=None)), ("fold-bound", "invalid", "log", log(_16=struct.pack("<I", 10))),
-        ("fold-epoch", "invalid", "log", log(_16=struct.pack("<I", 7) + S1 + HASH)), ("forget-and-restore", "invalid", "log", log(_20=S1)),
-        ("empty-amendment", "invalid", "log", log(_22=listing(tlv((2, S1))))), ("segment-name", "invalid", "log", log(_14=listing(b"x"))),
+        ("log-without-previous", "invalid", "log", log(_4=None)), ("fold-bound", "invalid", "log", checkpoint(_16=struct.pack("<I", 10))),
+        ("fold-epoch", "invalid", "log", checkpoint(_16=struct.pack("<I", 7) + S1 + HASH)), ("forget-and-restore", "invalid", "log", log(_20=S1)),
+        ("empty-amendment", "invalid", "log", log(_22=listing(tlv((2, S1))))), ("index-object", "invalid", "log", checkpoint(_14=listing(b"x"))),
+        ("half-checkpoint", "invalid", "log", checkpoint(_14=None)), ("swept-without-checkpoint", "invalid", "log", log(_36=packs(9))),
+        ("checkpoint-start", "invalid", "log", checkpoint(_34=varint(8))), ("start-beyond", "invalid", "log", log(_34=varint(9))),
+        ("checkpoint-condemns", "invalid", "log", checkpoint(_10=packs(0))),
         ("delta-of-another-owner", "invalid", "log", log(_24=listing(DELTA)))]
     for name, error, decode, value in cases:
         block("negative", f"record-{name}", {"decode": decode, "bytes": value}, error)
@@ -318,24 +321,32 @@ def record_negatives():
 def log(**changes):
     fields = {
         2: varint(9), 4: HASH, 6: S3, 8: TIME, 10: packs(0, 1), 12: listing(struct.pack("<Q", 3) + packs(2, 3), struct.pack("<Q", 5)),
-        14: listing(f"{bytes(range(0xE0, 0xF0)).hex()}-{HASH.hex()}".encode()), 16: struct.pack("<I", 8) + S1 + HASH, 18: S1, 20: S2,
+        18: S1, 20: S2,
         22: listing(tlv((2, S1), (4, b"")), tlv((2, S2), (4, listing(b"x")), (6, b""))), 24: listing(f"{S3.hex()}-00000000-{HASH.hex()}".encode()), 26: HASH,
-        28: b"host", 30: b"root", 32: b"1.0.0"}
+        28: b"host", 30: b"root", 32: b"1.0.0", 34: varint(4)}
     fields.update({int(k[1:]): v for k, v in changes.items()})
     fields = {k: v for k, v in fields.items() if v is not None}
     # Amendments ascend by session: S1 (01…) before S2 (03…).
     return tlv(*sorted(fields.items()))
 
 
+def checkpoint(**changes):
+    fields = dict(
+        _10=None, _14=listing(f"{S1.hex()}-00000007-{HASH.hex()}".encode()), _16=struct.pack("<I", 8) + S1 + HASH, _20=None, _24=None, _34=varint(9),
+        _36=packs(9))
+    return log(**(fields | changes))
+
+
 def log_vectors():
     heading("Log")
     block("vector", "log-all-fields", {"content": log()})
-    out.append("A chain: record 0 condemns three packs, 1 sweeps two of them and rescues the third, 2 folds, 3 forgets.")
+    block("vector", "log-checkpoint", {"content": checkpoint()})
+    out.append("A chain: record 0 condemns three packs, 1 sweeps two of them, rescues the third and is a checkpoint with one snapshot, 2 forgets that, 3 takes it back.")
     previous = None
     run = [bytes(range(0x30, 0x3C)) + struct.pack(">I", n) for n in range(4)]
     bodies = [
-        {10: packs(0, 1, 2)}, {12: listing(struct.pack("<Q", 0) + packs(0, 2)), 14: b""}, {16: struct.pack("<I", 2) + session_id(1, 1) + HASH},
-        {18: session_id(1, 1)}]
+        {10: packs(0, 1, 2)}, {12: listing(struct.pack("<Q", 0) + packs(0, 2)), 14: b"", 16: struct.pack("<I", 1) + session_id(1, 0) + HASH, 34: varint(1)},
+        {18: session_id(1, 0), 34: varint(1)}, {20: session_id(1, 0), 34: varint(1)}]
     for index, body in enumerate(bodies):
         fields = {2: varint(index) if index else None, 4: previous, 6: run[index], 8: time(1_795_248_000 + index)} | body
         content = tlv(*sorted((k, v) for k, v in fields.items() if v is not None))

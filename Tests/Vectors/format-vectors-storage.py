@@ -258,29 +258,18 @@ def image(image_id, key, packs, frames, entries, covers, **lies):
 
 
 def segments():
-    heading("Segment images and segments")
-    segment, key, salt = bytes(range(0xE0, 0xF0)), bytes(range(0x50, 0x70)), bytes(range(0x10, 0x30))
+    heading("Index images")
+    segment, key = bytes(range(0xE0, 0xF0)), bytes(range(0x50, 0x70))
     packs = [bytes([p]) * 32 + S1 + struct.pack("<QB7x", 4096 * (p + 1), 1 + p % 2) for p in range(3)]
     count = 3000
     frames = [struct.pack("<IIIIBBH", n // 200 % 3, 64 + n % 200 * 100, 60, 1000, 1, 0, 0) for n in range(count // 5)]
     entries = [(number_id(n)[:16], n // 5, n % 5 * 200, 200, (1 if n // 5 // 200 % 3 % 2 == 0 else 2)) for n in range(count)]
     plain, codes = image(segment, key, packs, frames, entries, [HASH, bytes(32)])
-    block("vector", "segment-image", {
+    block("vector", "index-image", {
         "image-id": segment, "key": key, "count": count, "header": plain[:128], "length": len(plain) + len(codes), "sha256": sha256(plain + codes), "codes": codes})
     out.append(
         "Three packs p (digest 32 bytes p, owner as in the delta, size 4096 (p + 1), class 1, 2, 1), 600 frames n (pack floor(n / 200), offset 64 + 100 (n mod 200), encoded 60, raw 1000, codec 1), 3000 entries i "
         "(SHA-256 key i, frame floor(i / 5), offset 200 (i mod 5), length 200, type 1 in packs of class 1, 2 in the other), covers 20 … 3f and zeros.")
-    header = b"CRNSEGS1" + struct.pack("<HHI", 1, 1, len(plain) >> 16) + segment + salt
-    page_key = blake2b(subkey(4), b"cairn-segment" + header + REPO, 32)
-    sealed = b"".join(
-        aead(page_key, struct.pack("<Q", i).ljust(24, b"\0"), header + REPO + struct.pack("<Q", i), plain[i << 16:i + 1 << 16]) for i in range(len(plain) >> 16))
-    block("vector", "segment", {"salt": salt, "header": header, "size": 64 + len(sealed), "sha256": sha256(header + sealed), "page1-first-32": sealed[65_552:65_584]})
-    changed = lambda offset, value: header[:offset] + value + header[offset + len(value):]
-    for name, error, value in (
-        ("magic", "badMagic", changed(0, b"X")), ("version", "unsupportedVersion", changed(8, b"\2")), ("suite", "unsupportedFeature", changed(10, b"\2")),
-        ("no-pages", "limitExceeded", changed(12, bytes(4))), ("pages", "limitExceeded", changed(12, b"\xFF" * 4)), ("size", "truncated", changed(12, b"\xFF\0\0\0")),
-        ("longer", "trailingBytes", changed(12, b"\1\0\0\0")), ("header-truncated", "truncated", header[:-1])):
-        negative(f"segment-{name}", "segment", error, value, size=64 + len(sealed))
 
 
 # --- trees

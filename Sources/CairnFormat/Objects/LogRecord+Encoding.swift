@@ -4,8 +4,9 @@ extension LogRecord {
     condemn.sort()
     for position in sweeps.indices { sweeps[position].packs.sort() }
     sweeps.sort { $0.record < $1.record }
-    segments?.sort()
-    fold?.accepted.sort { $0.session < $1.session }
+    checkpoint?.index.sort()
+    checkpoint?.accepted.sort { $0.session < $1.session }
+    checkpoint?.swept.sort()
     forget.sort()
     restore.sort()
     amend.sort { $0.session < $1.session }
@@ -24,8 +25,10 @@ extension LogRecord {
     fields.timestamp(8, time)
     fields.bytes(10, Self.encode(condemn))
     fields.list(12, sweeps.map(Self.encode))
-    if let segments { fields.field(14, Self.encodeList(segments)) }
-    if let fold { fields.field(16, Self.encode(fold)) }
+    if let checkpoint {
+      fields.field(14, Self.encodeList(checkpoint.index))
+      fields.field(16, Self.encode(checkpoint))
+    }
     fields.identifiers(18, forget)
     fields.identifiers(20, restore)
     fields.list(22, amend.map(Self.encode))
@@ -34,6 +37,8 @@ extension LogRecord {
     fields.bytes(28, host)
     fields.bytes(30, user)
     fields.bytes(32, Array(programVersion.utf8))
+    fields.unsigned(34, start)
+    fields.bytes(36, Self.encode(checkpoint?.swept ?? []))
     return fields.bytes
   }
 
@@ -52,10 +57,10 @@ extension LogRecord {
   }
 
   /// u32 bound, then session and manifest digest of each accepted snapshot.
-  private static func encode(_ fold: Fold) -> [UInt8] {
-    var writer = ByteWriter(capacity: 4 + fold.accepted.count * 48)
-    writer.u32(fold.below)
-    for snapshot in fold.accepted {
+  private static func encode(_ checkpoint: Checkpoint) -> [UInt8] {
+    var writer = ByteWriter(capacity: 4 + checkpoint.accepted.count * 48)
+    writer.u32(checkpoint.below)
+    for snapshot in checkpoint.accepted {
       writer.identifier(snapshot.session)
       writer.identifier(snapshot.hash)
     }
@@ -89,18 +94,21 @@ extension LogRecord {
     var time: Timestamp?
     var previous: ObjectHash?
     var record = LogRecord(index: 0, previous: .zero, owner: .zero, time: .zero)
+    var parts = CheckpointParts()
     try bytes.forEachField { (field) throws(FormatError) in
       switch field.tag {
       case 2: record.index = try field.unsigned()
       case 4: previous = try field.identifier32()
       case 6: owner = try field.identifier16()
       case 8: time = try field.timestamp()
-      case ...14: try record.applyPacks(field)
+      case 14, 16, 36: try parts.apply(field)
+      case ...12: try record.applyPacks(field)
       default: try record.applySnapshots(field)
       }
     }
     guard let owner, let time, (previous == nil) == (record.index == 0) else { throw .invalid("missing field") }
     (record.owner, record.time, record.previous) = (owner, time, previous ?? .zero)
+    record.checkpoint = try parts.assemble()
     try record.validate()
     return record
   }
@@ -112,14 +120,12 @@ extension LogRecord {
       for item in try field.list(maximumCount: Limits.logSweeps, maximumBytes: Limits.logRecordBytes) {
         sweeps.append(try item.withReader { (reader) throws(FormatError) in try Self.decodeSweep(&reader) })
       }
-    case 14: segments = field.content.isEmpty ? [] : try field.names(maximumCount: Limits.logSegments)
     default: try field.skipUnknown()
     }
   }
 
   private mutating func applySnapshots(_ field: TLVField) throws(FormatError) {
     switch field.tag {
-    case 16: fold = try field.read { (reader) throws(FormatError) in try Self.decodeFold(&reader) }
     case 18: forget = try field.identifiers16(maximumCount: Limits.logSessions)
     case 20: restore = try field.identifiers16(maximumCount: Limits.logSessions)
     case 22:
@@ -131,6 +137,7 @@ extension LogRecord {
     case 28: host = try field.bytes(maximum: Limits.shortTextBytes)
     case 30: user = try field.bytes(maximum: Limits.shortTextBytes)
     case 32: programVersion = try field.text()
+    case 34: start = try field.unsigned()
     default: try field.skipUnknown()
     }
   }
@@ -140,15 +147,6 @@ extension LogRecord {
     let packs = try PackName.list(from: &reader, count: reader.remaining / PackName.encodedLength)
     try reader.expectEnd()
     return Sweep(record: record, packs: packs)
-  }
-
-  private static func decodeFold(_ reader: inout ByteReader) throws(FormatError) -> Fold {
-    var fold = Fold(below: try reader.u32(), accepted: [])
-    guard reader.remaining / 48 <= Limits.logSessions else { throw .limitExceeded("list length") }
-    while !reader.isAtEnd {
-      fold.accepted.append(ManifestName(session: try reader.identifier16(), hash: try reader.identifier32()))
-    }
-    return fold
   }
 
   private static func decodeAmendment(_ bytes: [UInt8]) throws(FormatError) -> SnapshotAmendment {
@@ -165,5 +163,35 @@ extension LogRecord {
     guard let session else { throw .invalid("missing field") }
     amendment.session = session
     return amendment
+  }
+}
+
+/// The fields of a checkpoint as they are met.
+private struct CheckpointParts {
+  private var index: [String]?
+  private var fold: (below: UInt32, accepted: [ManifestName])?
+  private var swept: [PackName] = []
+
+  mutating func apply(_ field: TLVField) throws(FormatError) {
+    switch field.tag {
+    case 14: index = field.content.isEmpty ? [] : try field.names(maximumCount: Limits.logIndexObjects)
+    case 16: fold = try field.read { (reader) throws(FormatError) in try Self.decodeFold(&reader) }
+    default: swept = try field.packNames()
+    }
+  }
+
+  /// Fields 14 and 16 make a checkpoint, together only; 36 belongs to one.
+  func assemble() throws(FormatError) -> LogRecord.Checkpoint? {
+    guard (index == nil) == (fold == nil), swept.isEmpty || fold != nil else { throw .invalid("half a checkpoint") }
+    guard let index, let fold else { return nil }
+    return LogRecord.Checkpoint(index: index, below: fold.below, accepted: fold.accepted, swept: swept)
+  }
+
+  private static func decodeFold(_ reader: inout ByteReader) throws(FormatError) -> (below: UInt32, accepted: [ManifestName]) {
+    let below = try reader.u32()
+    guard reader.remaining / 48 <= Limits.logSessions else { throw .limitExceeded("list length") }
+    var accepted: [ManifestName] = []
+    while !reader.isAtEnd { accepted.append(ManifestName(session: try reader.identifier16(), hash: try reader.identifier32())) }
+    return (below, accepted)
   }
 }

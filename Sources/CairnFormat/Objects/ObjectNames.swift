@@ -81,32 +81,6 @@ package struct ManifestName: Hashable, Sendable {
   package var logicalName: String { LogicalName.manifest(session) }
 }
 
-package enum SegmentTag {}
-/// Random, made for each index segment.
-package typealias SegmentID = Identifier16<SegmentTag>
-
-/// The name of an index segment: its id, then the digest of the stored bytes.
-package struct SegmentName: Hashable, Comparable, Sendable {
-  package var segment: SegmentID
-  package var hash: ObjectHash
-
-  package init(segment: SegmentID, hash: ObjectHash) {
-    self.segment = segment
-    self.hash = hash
-  }
-
-  package init?(_ name: some StringProtocol) {
-    let parts = name.split(separator: "-", omittingEmptySubsequences: false)
-    guard parts.count == 2, let segment = SegmentID(hex: parts[0]), let hash = ObjectHash(hex: parts[1]) else { return nil }
-    self.init(segment: segment, hash: hash)
-  }
-
-  /// `<segment>-<hash>`, under `segments/`.
-  package var name: String { "\(segment)-\(hash)" }
-
-  package static func < (left: Self, right: Self) -> Bool { (left.segment, left.hash) < (right.segment, right.hash) }
-}
-
 /// The names that envelopes are bound to: a store cannot answer for one object with another, nor for one repository with another.
 package enum LogicalName {
   package static let config = "config"

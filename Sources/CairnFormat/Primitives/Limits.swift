@@ -48,6 +48,6 @@ package enum Limits {
   package static let logPacks = 1 << 20
   package static let logSessions = 1 << 21
   package static let logSweeps = 65_536
-  package static let logSegments = 65_536
+  package static let logIndexObjects = 65_536
   package static let logAmendments = 65_536
 }

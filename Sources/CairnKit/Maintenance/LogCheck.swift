@@ -3,18 +3,10 @@ import CairnStorage
 
 /// Checks the maintenance log: every record by itself, and that each follows the one before it.
 struct LogCheck {
-  /// What the rest of the check has to know of the log.
-  struct Outcome {
-    /// Runs that wrote records: packs and deltas may carry their ids.
-    var owners: Set<SessionID> = []
-    /// Index deltas that records name.
-    var deltas: [String] = []
-  }
-
   let repository: Repository
   let findings: FindingList
 
-  func perform() throws -> Outcome {
+  func perform() throws {
     let storage = repository.storage
     var numbers: [(UInt64, ObjectKey)] = []
     try storageCall("listing the maintenance log") {
@@ -26,16 +18,20 @@ struct LogCheck {
         }
       }
     }
-    var outcome = Outcome()
-    var expected: UInt64 = 0
-    var digest: ObjectHash? = .zero
+    var ignored: [ItemProblem] = []
+    let start = try LogState.read(storage, keys: repository.keys, problems: &ignored).start
+    var expected = start
+    var digest: ObjectHash? = start == 0 ? .zero : nil
     for (number, key) in numbers.sorted(by: { $0.0 < $1.0 }) {
+      guard number >= start else {
+        findings.add(key.path, "is older than the newest checkpoint", .garbage, next: CheckAdvice.prune)
+        continue
+      }
       if number != expected { reportGap(from: expected, to: number) }
-      digest = try check(number, key, after: number == expected ? digest : nil, &outcome)
+      digest = try check(number, key, after: number == expected ? digest : nil)
       expected = number &+ 1
     }
     try checkEnd(expected)
-    return outcome
   }
 
   /// Session ids carry the length that the log had when they were announced: it cannot be shorter now.
@@ -59,7 +55,7 @@ struct LogCheck {
 
   /// - Parameter previous: the digest of the record before, when that was good.
   /// - Returns: the digest of this record, when it is good.
-  private func check(_ number: UInt64, _ key: ObjectKey, after previous: ObjectHash?, _ outcome: inout Outcome) throws -> ObjectHash? {
+  private func check(_ number: UInt64, _ key: ObjectKey, after previous: ObjectHash?) throws -> ObjectHash? {
     let result = try ObjectFault.catching {
       let bytes = try repository.storage.checkedBytes(key, limit: Envelope.Kind.log.maximumStoredBytes)
       let content = try Envelope.open(.log, logicalName: LogicalName.log(number), bytes, keys: repository.keys)
@@ -78,8 +74,6 @@ struct LogCheck {
         findings.add(
           key.path, "does not follow the record before it: one of the two was replaced", .harmless, next: CheckAdvice.replace(key.path))
       }
-      outcome.owners.insert(record.owner)
-      outcome.deltas += record.deltas
       return digest
     }
   }

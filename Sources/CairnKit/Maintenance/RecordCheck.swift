@@ -26,14 +26,12 @@ struct RecordCheck {
   }
 
   let run: CheckRun
-  let log: LogCheck.Outcome
-
   private var state: RepositoryState { run.view.state }
 
   func perform() throws -> Outcome {
     let announced = try sessions()
     let state = state
-    let owners = log.owners
+    let owners = state.log.owners
     let unreadable = Set(state.unreadableRegisters)
     let standing: @Sendable (SessionID) -> Standing = { session in
       if state.isAccepted(session) || owners.contains(session) || state.log.foldedAccepted[session] != nil { return .accepted }
@@ -44,7 +42,7 @@ struct RecordCheck {
     try checkRegisters(unreadable)
     try checkManifests(standing)
     var outcome = Outcome(standing: standing)
-    outcome.deltas = try deltas(unreadable) + log.deltas
+    outcome.deltas = try deltas(unreadable)
     try checkIndexNames(Set(outcome.deltas), standing)
     return outcome
   }
@@ -113,7 +111,7 @@ struct RecordCheck {
     for (session, register) in state.registers where register.decision == .snapshot { wanted[session] = register.manifest }
     let readable = Set(run.view.snapshots.map(\.id))
     for (session, hash) in wanted.sorted(by: { $0.key < $1.key })
-    where !state.log.forgotten.contains(session) && !readable.contains(session) {
+    where !state.log.isForgotten(session) && !readable.contains(session) {
       try reportManifest(session, hash)
     }
     try storageCall("listing the snapshots") {
@@ -122,7 +120,7 @@ struct RecordCheck {
           run.findings.add(key.path, "is no manifest", .garbage, next: CheckAdvice.foreign(key.path, at: run.storage.location))
           return
         }
-        guard wanted[name.session] != name.hash, !state.log.forgotten.contains(name.session) else { return }
+        guard wanted[name.session] != name.hash, !state.log.isForgotten(name.session) else { return }
         try reportUnwanted(key, name, standing(name.session), readable)
       }
     }
@@ -165,8 +163,7 @@ struct RecordCheck {
 
   /// Index deltas that registers name; of registers that cannot be read, all that lie there.
   private func deltas(_ unreadable: Set<SessionID>) throws -> [String] {
-    var deltas: [String] = []
-    for (session, register) in state.registers where state.isAccepted(session) { deltas += register.deltas }
+    var deltas = Array(state.countingDeltas)
     guard !unreadable.isEmpty else { return deltas.sorted() }
     try storageCall("listing the index") {
       try run.storage.list(.index) { key, _ in
@@ -193,28 +190,6 @@ struct RecordCheck {
             .harmless,
             next: CheckAdvice.replace("commits/\(name.session.hexadecimal)"))
         }
-      }
-    }
-    try checkSegments()
-  }
-
-  private func checkSegments() throws {
-    for name in state.log.segments {
-      guard let segment = SegmentName(name), let key = ObjectKey(kind: .segments, name: name) else { continue }
-      let result = try ObjectFault.catching {
-        var digest = SHA256Digest.Incremental()
-        var buffer = [UInt8](repeating: 0, count: 1 << 20)
-        var offset: UInt64 = 0
-        while true {
-          let count = try buffer.withUnsafeMutableBytes { try run.storage.read(key, at: offset, into: $0) }
-          guard count > 0 else { break }
-          buffer.withUnsafeBytes { digest.update(UnsafeRawBufferPointer(rebasing: $0[..<count])) }
-          offset += UInt64(count)
-        }
-        guard digest.finish() == segment.hash else { throw ObjectFault(what: "is damaged: its \(offset) bytes do not hash to its name") }
-      }
-      if case .failure(let fault) = result {
-        run.findings.add(key.path, fault.what, .harmless, next: CheckAdvice.replace(key.path))
       }
     }
   }

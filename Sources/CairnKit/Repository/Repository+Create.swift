@@ -22,6 +22,7 @@ extension Repository {
     config.groupBytes = parameters.groupBytes
     config.created = Timestamp(SystemClock.now())
     try write(config, keys: keys, to: storage)
+    storage.makeReserve()
     return try open(storage, credential: credential, options: options, sink: sink, preferring: name)
   }
 

@@ -14,12 +14,9 @@ extension Repository {
   func snapshots(_ state: RepositoryState) throws -> SnapshotList {
     var snapshots: [Snapshot] = []
     var problems = state.problems
-    var wanted: [(SessionID, ObjectHash)] = state.log.foldedAccepted.map { ($0.key, $0.value) }
-    wanted += state.registers.compactMap { session, register in
-      register.decision == .snapshot && state.log.foldedAccepted[session] == nil ? register.manifest.map { (session, $0) } : nil
-    }
+    var wanted = state.acceptedManifests
     if !state.unreadableRegisters.isEmpty { wanted += try manifestObjects(of: Set(state.unreadableRegisters)) }
-    for (session, hash) in wanted where !state.log.forgotten.contains(session) {
+    for (session, hash) in wanted where !state.log.isForgotten(session) {
       do {
         var manifest = try Records.manifest(session, hash, storage, keys)
         guard manifest.session == session else { throw CairnError(.damaged, "The manifest of \(session.hexadecimal) is another's.") }
@@ -49,36 +46,13 @@ extension Repository {
     return found
   }
 
-  /// Appends a record to the maintenance log, retrying when another writer took the place.
-  ///
-  /// - Parameter make: builds the record for the log as it stands; called again for each try; nil = nothing to do any more.
-  package func appendLog(_ make: (LogState) throws -> LogRecord?) throws {
-    try requireWritable()
-    for _ in 0..<1000 {
-      let state = try LogState.readComplete(storage, keys: keys)
-      guard var record = try make(state) else { return }
-      record.index = state.next
-      record.previous = state.head
-      let bytes: [UInt8]
-      do {
-        bytes = try Envelope.seal(
-          .log, logicalName: LogicalName.log(state.next), plaintext: record.encode(), nonce: SystemRandom.bytes(24), keys: keys)
-      } catch {
-        throw CairnError(.failed, "The log record cannot be written: \(error).")
-      }
-      guard let key = ObjectKey(kind: .log, name: Records.logName(state.next)) else { throw CairnError(.failed, "The log is full.") }
-      if try storageCall("appending to the maintenance log", { try bytes.withUnsafeBytes { try storage.putIfAbsent(key, $0) } }) { return }
-    }
-    throw CairnError(.conflict, "Other programs keep writing to the maintenance log.", guidance: "Run the command again.")
-  }
-
   /// Replaces the tags and, when given, the description of snapshots.
   ///
   /// Manifests are never rewritten: the change is a record of the log, and the newest record wins.
   package func amend(_ changes: [(SessionID, tags: [[UInt8]]?, description: [UInt8]?)]) throws {
     guard !changes.isEmpty else { return }
-    try appendLog { _ in
-      var record = LogRecord(index: 0, previous: .zero, owner: .zero, time: Timestamp(SystemClock.now()))
+    try appendLog {
+      var record = LogRecord(next: $0)
       record.amend = changes.map { SnapshotAmendment(session: $0.0, tags: $0.tags, description: $0.description) }
         .sorted { $0.session < $1.session }
       return record

@@ -33,25 +33,23 @@ extension Repository {
   /// Index objects that are damaged do not stop it: the directories of packs that no readable delta names take their place,
   /// and the damage becomes a problem of the view.
   package func loadView() throws -> RepositoryView {
-    try loadView(RepositoryState.read(storage, keys: keys), forWriting: false)
+    while true {
+      let view = try loadView(RepositoryState.read(storage, keys: keys), forWriting: false)
+      // What a newer checkpoint has made void may have gone while it was read.
+      if try view.problems.isEmpty || LogState.length(storage) == view.state.log.next { return view }
+    }
   }
 
   /// - Parameter forWriting: leave out packs that are condemned and whatever stands on a register that cannot be read, because
   ///   a writer must not build on what may be deleted.
   package func loadView(_ state: RepositoryState, forWriting: Bool) throws -> RepositoryView {
     if forWriting { try state.log.requireReadable() }
-    guard state.log.segments.isEmpty else {
-      throw CairnError(
-        .unsupportedFormat, "The index of the repository at \(location) was merged by a newer version of cairn.",
-        guidance: "Use a newer cairn with this repository.")
-    }
-    var deltas = state.log.deltas
-    for (session, register) in state.registers where state.isAccepted(session) { deltas += register.deltas }
-    if !forWriting, !state.unreadableRegisters.isEmpty { deltas += try deltaObjects(of: Set(state.unreadableRegisters)) }
-    if breaks(.seeUncommitted) { deltas += try deltaObjects() }
+    var deltas = state.countingDeltas
+    if !forWriting, !state.unreadableRegisters.isEmpty { deltas.formUnion(try deltaObjects(of: Set(state.unreadableRegisters))) }
+    if breaks(.seeUncommitted) { deltas.formUnion(try deltaObjects()) }
     let unusable = forWriting ? state.log.unusablePacks : state.log.swept
     var problems: [ItemProblem] = []
-    var index = try BlobIndex.load(repository: self, deltas: deltas, unusable: unusable, salvage: !forWriting, problems: &problems)
+    var index = try BlobIndex.load(repository: self, deltas: Array(deltas), unusable: unusable, salvage: !forWriting, problems: &problems)
     if forWriting { index = try withoutLostPacks(index, &problems) }
     return RepositoryView(repository: self, state: state, list: try snapshots(state), index: index, problems: problems)
   }
