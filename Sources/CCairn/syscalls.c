@@ -228,6 +228,9 @@ void cairn_name_thread(const char *name) { pthread_setname_np(pthread_self(), na
 static _Thread_local void *thread_slot;
 void *cairn_thread_slot(void) { return thread_slot; }
 void cairn_set_thread_slot(void *value) { thread_slot = value; }
+static _Thread_local void *process_slot;
+void *cairn_process_slot(void) { return process_slot; }
+void cairn_set_process_slot(void *value) { process_slot = value; }
 
 static const int prompt_signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
 enum { prompt_signal_count = sizeof prompt_signals / sizeof prompt_signals[0] };

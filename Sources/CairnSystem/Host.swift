@@ -5,6 +5,9 @@ import Glibc
 package enum Host {
   /// The node name; "localhost" when there is none.
   package static var name: String {
+    #if FAULT_INJECTION
+      if let process = SimulatedProcess.current { return process.hostName }
+    #endif
     var buffer = [CChar](repeating: 0, count: 256)
     guard gethostname(&buffer, buffer.count - 1) == 0, buffer[0] != 0 else { return "localhost" }
     return string(buffer)
@@ -12,12 +15,20 @@ package enum Host {
 
   /// The name of the effective user, or its number where it has no name.
   package static var userName: String {
-    AccountNames().userName(userID).map { String(decoding: $0, as: UTF8.self) } ?? String(userID)
+    #if FAULT_INJECTION
+      if SimulatedProcess.current != nil { return "simulated" }
+    #endif
+    return AccountNames().userName(userID).map { String(decoding: $0, as: UTF8.self) } ?? String(userID)
   }
 
   package static var userID: UInt32 { geteuid() }
   package static var groupID: UInt32 { getegid() }
-  package static var processID: Int32 { getpid() }
+  package static var processID: Int32 {
+    #if FAULT_INJECTION
+      if let process = SimulatedProcess.current { return process.id }
+    #endif
+    return getpid()
+  }
 
   /// A random number that changes with every boot; empty where /proc does not tell.
   package static var bootID: String {
@@ -28,6 +39,9 @@ package enum Host {
   ///
   /// - Returns: nil when there is no such process.
   package static func processStartTicks(_ process: Int32) -> UInt64? {
+    #if FAULT_INJECTION
+      if let own = SimulatedProcess.current { return own.machine.isAlive(process) ? UInt64(process) : nil }
+    #endif
     let text = smallFile("/proc/\(process)/stat")
     // The second field is the command in parentheses and may hold anything, parentheses too: count from the last one.
     guard let close = text.lastIndex(of: 0x29) else { return nil }

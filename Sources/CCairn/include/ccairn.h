@@ -71,9 +71,11 @@ long cairn_random(void *buffer, size_t size);
 int cairn_pipe(int *ends);
 void cairn_name_thread(const char *name);
 
-/// One pointer per thread, for the fault script of a test.
+/// Two pointers per thread, for the fault script and the simulated process of a test.
 void *cairn_thread_slot(void);
 void cairn_set_thread_slot(void *value);
+void *cairn_process_slot(void);
+void cairn_set_process_slot(void *value);
 
 /// Prompt interruption. While a prompt is open, a signal that would end it wakes it through an eventfd.
 int cairn_prompt_begin(void);  // the eventfd to poll
