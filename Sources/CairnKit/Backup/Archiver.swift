@@ -67,12 +67,8 @@ struct Archiver {
     let reader = session.view.trees
     let baseRoot = try base.map { try reader.rootNode(of: $0) }
     let detector = options.readEverything ? nil : base.map(detector)
-    // What is inherited from the base has to be looked up when something of the repository could not be read, and while packs are
-    // condemned: the base may have been committed without knowing of it (FORMAT.md, "A writer").
-    let isCertain = session.view.problems.isEmpty && session.view.state.log.condemned.isEmpty
     let walker = Walker(
-      run: run, filter: filter, detector: detector, reader: reader,
-      verifies: isCertain ? nil : session.view.index, keepsDelta: base != nil)
+      run: run, filter: filter, detector: detector, reader: reader, inheritance: BaseInheritance(session.view), keepsDelta: base != nil)
     let finished = WalkResult()
     let isObsolete = Cancellation()
     try ThreadScope.run { scope in

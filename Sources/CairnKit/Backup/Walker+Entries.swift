@@ -104,19 +104,6 @@ extension Walker {
     return nil
   }
 
-  /// Whether what the base says of a file can be had from the repository; always, unless something of it could not be read.
-  private func isIntact(_ node: Node) -> Bool {
-    guard let verifies else { return true }
-    do {
-      if case .list(let root, _) = node.content, try !verifies.contains(root.key) { return false }
-      var cursor = reader.content(node)
-      while let item = try cursor.next() {
-        if let id = item.id, try !verifies.contains(id.key) { return false }
-      }
-      return true
-    } catch { return false }  // a content list that cannot be read: the file is read again
-  }
-
   // MARK: - Files and the like
 
   /// Takes an entry that is no directory into the snapshot.
@@ -132,12 +119,12 @@ extension Walker {
       run.context.counters.bytesTotal.add(status.size)
     }
     let verdict = base.flatMap { detector?.verdict(status, $0) } ?? .content
-    if verdict == .unchanged, let base, isIntact(base), nodes.hasSameNames(base) {
+    if verdict == .unchanged, let base, inheritance.isIntact(base, reader), nodes.hasSameNames(base) {
       return try reuse(frame, site, name, base, isRegular: isRegular)
     }
     try materialise()
     let slot = try openSlot(frame, base: base)
-    let inherits = verdict != .content && isRegular && base.map(isIntact) == true
+    let inherits = verdict != .content && isRegular && base.map { inheritance.isIntact($0, reader) } == true
     var job = EntryJob(
       directory: file, path: site.path, name: name, status: status, base: base, inheritsContent: inherits, slot: slot, linkKey: nil)
     guard isRegular, status.linkCount > 1, !inherits else { return try enqueue(job) }

@@ -15,8 +15,7 @@ final class Walker {
   let filter: EntryFilter
   let detector: ChangeDetector?
   let reader: TreeReader
-  /// Set when something in the repository could not be read: what is inherited is looked up in the index.
-  let verifies: BlobIndex?
+  let inheritance: BaseInheritance
   let keepsDelta: Bool
   /// Whether the totals of the progress line are counted as the walk goes; else somebody else does.
   var countsTotals = true
@@ -38,13 +37,13 @@ final class Walker {
   private(set) var isUnchanged = false
 
   init(
-    run: BackupRun, filter: EntryFilter, detector: ChangeDetector?, reader: TreeReader, verifies: BlobIndex?, keepsDelta: Bool
+    run: BackupRun, filter: EntryFilter, detector: ChangeDetector?, reader: TreeReader, inheritance: BaseInheritance, keepsDelta: Bool
   ) {
     self.run = run
     self.filter = filter
     self.detector = detector
     self.reader = reader
-    self.verifies = verifies
+    self.inheritance = inheritance
     self.keepsDelta = keepsDelta
     nodes = NodeReader(run.accounts)
   }
