@@ -19,7 +19,8 @@ package struct ByteWriter: Sendable {
   package mutating func append(_ text: StaticString) {
     bytes.append(contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
   }
-  package mutating func zeros(_ count: Int) { bytes.append(contentsOf: repeatElement(0, count: count)) }
+  // An array, not `repeatElement`: without optimisation that one is copied element by element.
+  package mutating func zeros(_ count: Int) { bytes += [UInt8](repeating: 0, count: count) }
 
   /// Appends unsigned LEB128 in its shortest form (one to ten bytes).
   package mutating func varint(_ value: UInt64) {

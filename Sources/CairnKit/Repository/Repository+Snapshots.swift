@@ -16,6 +16,8 @@ extension Repository {
     var problems = state.problems
     var wanted = state.acceptedManifests
     if !state.unreadableRegisters.isEmpty { wanted += try manifestObjects(of: Set(state.unreadableRegisters)) }
+    // In an order that does not change from run to run.
+    wanted.sort { $0.0 < $1.0 }
     for (session, hash) in wanted where !state.log.isForgotten(session) {
       do {
         var manifest = try Records.manifest(session, hash, storage, keys)
