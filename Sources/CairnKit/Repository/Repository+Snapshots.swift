@@ -12,13 +12,21 @@ extension Repository {
   }
 
   func snapshots(_ state: RepositoryState) throws -> SnapshotList {
+    try readSnapshots(committed(state).filter { !state.log.isForgotten($0.session) }, state)
+  }
+
+  /// Every snapshot that was committed and is not folded out, forgotten ones too.
+  func committed(_ state: RepositoryState) throws -> [ManifestName] {
+    let accepted = state.acceptedManifests.map { ManifestName(session: $0.0, hash: $0.1) }
+    return state.unreadableRegisters.isEmpty ? accepted : try accepted + manifestObjects(of: Set(state.unreadableRegisters))
+  }
+
+  /// Reads manifests and applies amendments; those that cannot be read become problems.
+  func readSnapshots(_ wanted: [ManifestName], _ state: RepositoryState) throws -> SnapshotList {
     var snapshots: [Snapshot] = []
     var problems = state.problems
-    var wanted = state.acceptedManifests
-    if !state.unreadableRegisters.isEmpty { wanted += try manifestObjects(of: Set(state.unreadableRegisters)) }
     // In an order that does not change from run to run.
-    wanted.sort { $0.0 < $1.0 }
-    for (session, hash) in wanted where !state.log.isForgotten(session) {
+    for (session, hash) in wanted.map({ ($0.session, $0.hash) }).sorted(by: { $0.0 < $1.0 }) {
       do {
         var manifest = try Records.manifest(session, hash, storage, keys)
         guard manifest.session == session else { throw CairnError(.damaged, "The manifest of \(session.hexadecimal) is another's.") }
@@ -38,11 +46,11 @@ extension Repository {
   }
 
   /// Manifest objects that lie in the storage for the given sessions.
-  private func manifestObjects(of sessions: Set<SessionID>) throws -> [(SessionID, ObjectHash)] {
-    var found: [(SessionID, ObjectHash)] = []
+  private func manifestObjects(of sessions: Set<SessionID>) throws -> [ManifestName] {
+    var found: [ManifestName] = []
     try storageCall("listing the snapshots") {
       try storage.list(.snapshots) { key, _ in
-        if let name = ManifestName(key.name), sessions.contains(name.session) { found.append((name.session, name.hash)) }
+        if let name = ManifestName(key.name), sessions.contains(name.session) { found.append(name) }
       }
     }
     return found

@@ -36,6 +36,9 @@ public struct SnapshotFilter: Sendable {
 
   public init() {}
 
+  /// Whether it lets every snapshot through.
+  public var isEmpty: Bool { hosts.isEmpty && tags.isEmpty && paths.isEmpty && series == nil }
+
   public func matches(_ snapshot: Snapshot) -> Bool {
     let m = snapshot.manifest
     let has = Set(m.tags)

@@ -88,8 +88,7 @@ struct WriterFixture {
   /// Appends a record to the maintenance log, as a prune would.
   func appendLog(_ change: (inout LogRecord) -> Void) throws {
     try repository.appendLog { state in
-      var record = LogRecord(
-        index: 0, previous: .zero, owner: SessionID(random: SystemRandom.bytes(12), epoch: UInt32(state.next)), time: .zero)
+      var record = LogRecord(next: state)
       change(&record)
       return record
     }
