@@ -8,6 +8,25 @@ struct FilterOptions: ParsableArguments {
     help: ArgumentHelp("Only snapshots of this host; may be repeated. Else CAIRN_HOST.", valueName: "name"))
   var host: [String] = []
 
+  @OptionGroup var other: OtherFilterOptions
+
+  /// The filter; CAIRN_HOST stands in for `--host`.
+  func filter(_ environment: EnvironmentVariables) -> SnapshotFilter { other.filter(hosts: host, environment) }
+}
+
+/// `FilterOptions` of a command that has another use for `-H`, as restic's has.
+struct LongFilterOptions: ParsableArguments {
+  @Option(
+    parsing: .unconditionalSingleValue,
+    help: ArgumentHelp("Only snapshots of this host; may be repeated. Else CAIRN_HOST.", valueName: "name"))
+  var host: [String] = []
+
+  @OptionGroup var other: OtherFilterOptions
+
+  func filter(_ environment: EnvironmentVariables) -> SnapshotFilter { other.filter(hosts: host, environment) }
+}
+
+struct OtherFilterOptions: ParsableArguments {
   @Option(
     parsing: .unconditionalSingleValue,
     help: ArgumentHelp("Only snapshots with all tags of this list; repeated, any of the lists suffices.", valueName: "tag,..."))
@@ -23,10 +42,9 @@ struct FilterOptions: ParsableArguments {
     parsing: .unconditional, help: ArgumentHelp("Only snapshots of this series: its name, or the start of its id.", valueName: "series"))
   var series: String?
 
-  /// The filter; CAIRN_HOST stands in for `--host`.
-  func filter(_ environment: EnvironmentVariables) -> SnapshotFilter {
+  fileprivate func filter(hosts: [String], _ environment: EnvironmentVariables) -> SnapshotFilter {
     var filter = SnapshotFilter()
-    filter.hosts = host.isEmpty ? environment.value(.host).map { [$0] } ?? [] : host.filter { !$0.isEmpty }
+    filter.hosts = hosts.isEmpty ? environment.value(.host).map { [$0] } ?? [] : hosts.filter { !$0.isEmpty }
     filter.tags = tag.map(\.items)
     filter.paths = path
     filter.series = series

@@ -21,7 +21,7 @@ struct SnapshotsView {
   func print(groups: [SnapshotGrouping.Group]) {
     guard console.json else {
       for group in groups {
-        console.line("snapshots for (\(title(group))):")
+        console.line("snapshots for (\(group.title)):")
         table(group.snapshots)
         console.line("")
       }
@@ -46,34 +46,26 @@ struct SnapshotsView {
     console.line(line)
   }
 
-  private func title(_ group: SnapshotGrouping.Group) -> String {
-    var parts: [String] = []
-    if let host = group.host { parts.append("host [\(Escaping.terminal(host))]") }
-    if let paths = group.paths { parts.append("paths [\(paths.map(Escaping.terminal).joined(separator: ", "))]") }
-    if let tags = group.tags { parts.append("tags [\(tags.map(Escaping.terminal).joined(separator: ", "))]") }
-    if let series = group.series { parts.append("series [\(series)]") }
-    return parts.joined(separator: ", ")
+  private func table(_ snapshots: [Snapshot]) {
+    for line in lines(snapshots) { console.line(line) }
+    console.line(Human.count(UInt64(snapshots.count), "snapshot"))
   }
 
-  private func table(_ snapshots: [Snapshot]) {
+  /// The table.
+  ///
+  /// - Parameter reasons: a column of its own after the tags, for each snapshot several lines.
+  func lines(_ snapshots: [Snapshot], reasons: [[String]]? = nil) -> [String] {
     var table = TextTable(
-      isCompact
-        ? [("ID", .left), ("Time", .left), ("Host", .left), ("Kind", .left), ("Tags", .left)]
-        : [("ID", .left), ("Time", .left), ("Host", .left), ("Kind", .left), ("Tags", .left), ("Paths", .left), ("Size", .right)])
-    for snapshot in snapshots {
+      [("ID", .left), ("Time", .left), ("Host", .left), ("Kind", .left), ("Tags", .left)]
+        + (reasons == nil ? [] : [("Reasons", .left)]) + (isCompact ? [] : [("Paths", .left), ("Size", .right)]))
+    for (index, snapshot) in snapshots.enumerated() {
       let m = snapshot.manifest
-      let tags = m.tags.map(Escaping.terminal)
-      let common = [snapshot.shortID, LocalTime.text(m.time.seconds), Escaping.terminal(m.host), SnapshotRecord.name(of: m.kind)]
-      if isCompact {
-        table.add(common + [tags.joined(separator: ",")])
-      } else {
-        table.add(
-          common + [
-            tags.joined(separator: "\n"), m.paths.map(Escaping.terminal).joined(separator: "\n"), Human.bytes(m.statistics.bytesProcessed),
-          ])
-      }
+      var cells = [snapshot.shortID, LocalTime.text(m.time.seconds), Escaping.terminal(m.host), SnapshotRecord.name(of: m.kind)]
+      cells.append(m.tags.map(Escaping.terminal).joined(separator: isCompact ? "," : "\n"))
+      if let reasons { cells.append(index < reasons.count ? reasons[index].joined(separator: isCompact ? ", " : "\n") : "") }
+      if !isCompact { cells += [m.paths.map(Escaping.terminal).joined(separator: "\n"), Human.bytes(m.statistics.bytesProcessed)] }
+      table.add(cells)
     }
-    for line in table.lines() { console.line(line) }
-    console.line(Human.count(UInt64(snapshots.count), "snapshot"))
+    return table.lines()
   }
 }
