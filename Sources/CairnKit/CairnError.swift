@@ -43,8 +43,10 @@ public struct CairnError: Error, Sendable, CustomStringConvertible {
     public static let unchanged = Code(11, 32)
     /// A repository exists where a new one was to be made.
     public static let exists = Code(12, 1)
-    /// The session was revoked or the repository changed under the run; running again helps.
+    /// The repository changed under the run; running again helps.
     public static let conflict = Code(13, 1)
+    /// Maintenance revoked the session of a backup that was silent for too long; running again helps.
+    public static let revoked = Code(14, 1)
   }
 
   public let code: Code

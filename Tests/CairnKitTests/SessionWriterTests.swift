@@ -69,14 +69,12 @@ import Testing
     let repository = try TestRepository.create(storage)
     let blobs = sample(4, 30)
     let writer = try SessionWriter.begin(repository, description: Self.description, context: RunContext())
-    let first = writer.session
     try writer.run { writer in
       let worker = writer.makeWorker()
       for blob in blobs { _ = try worker.put(blob, .data) }
       try worker.flush()
       try writer.flush()
       try writer.handOver()
-      #expect(writer.session != first)
       let id = repository.keys.blobID(.data, blobs[0])
       #expect(try repository.loadView().index.contains(id.key))
       #expect(try worker.put(blobs[1], .data) == repository.keys.blobID(.data, blobs[1]))
@@ -135,7 +133,7 @@ import Testing
       .commit, logicalName: LogicalName.commit(writer.session), plaintext: CommitRecord(decision: .revoked).encode(),
       nonce: SystemRandom.bytes(24), keys: repository.keys)
     #expect(try storage.putIfAbsent(#require(ObjectKey(kind: .commits, name: name)), revoked))
-    #expect(throws: CairnError.self) {
+    let error = #expect(throws: CairnError.self) {
       try writer.run { writer in
         let worker = writer.makeWorker()
         let root = try worker.put(try DirectoryLeaf.encode([]), .treeLeaf)
@@ -143,6 +141,7 @@ import Testing
         _ = try writer.commit(manifest(root: root))
       }
     }
+    #expect(error?.code == .revoked)
     #expect(try repository.snapshots().snapshots.isEmpty)
   }
 

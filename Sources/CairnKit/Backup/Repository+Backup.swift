@@ -43,29 +43,40 @@ private struct BackupVerb {
     let series = BaseSelection.series(name: options.seriesName, host: host, paths: sources.paths, keys: repository.keys)
     let client = BaseSelection.client(keys: repository.keys)
     var writer = WriterOptions()
-    writer.compression = options.compression
-    writer.readBack = options.readBack
+    writer.packs.compression = options.compression
+    writer.packs.readBack = options.readBack
+    writer.packs.workers = Archiver.workers(context)
     writer.dryRun = options.dryRun
-    writer.workers = Archiver.workers(context)
-    let session = try SessionWriter.begin(
-      repository, description: SessionDescription(series: series, client: client), options: writer, context: context)
-    let archiver = Archiver(session: session, context: context, options: options, filter: filter)
+    let counted = Counted(context.counters)
     do {
-      let chosen = try choose(session, series)
-      return try session.run { session in
+      return try SessionWriter.write(
+        to: repository, description: SessionDescription(series: series, client: client), options: writer, context: context,
+        repeats: options.standardInput == nil
+      ) { session in
+        counted.restore(context.counters)
+        let archiver = Archiver(session: session, context: context, options: options, filter: filter)
+        let chosen = try choose(session, series)
         let outcome = try archive(archiver, sources, chosen)
         return try finish(session, outcome, sources, chosen, series: series, client: client)
       }
-    } catch {
-      if Self.mayStillWrite(error) { session.abandon() }
-      throw error
+    } catch let error as CairnError where error.code == .revoked && options.standardInput != nil {
+      throw CairnError(
+        .revoked, error.message,
+        guidance: "What came through the standard input cannot be read again: run the whole command once more. What was stored is used.")
     }
   }
 
-  /// After an error of the storage nothing more is written; after anything else what was stored is kept for the next run.
-  private static func mayStillWrite(_ error: any Error) -> Bool {
-    guard let error = error as? CairnError else { return error is CancellationError }
-    return ![.storage, .noSpace, .damaged, .conflict].contains(error.code)
+  /// What the counters said before anything was read, for a second attempt that reads it again.
+  private struct Counted {
+    private let values: [UInt64]
+
+    init(_ counters: ProgressCounters) { values = Self.counters(counters).map(\.value) }
+
+    func restore(_ counters: ProgressCounters) {
+      for (counter, value) in zip(Self.counters(counters), values) { counter.set(value) }
+    }
+
+    private static func counters(_ counters: ProgressCounters) -> [Counter] { [counters.filesDone, counters.bytesDone, counters.errors] }
   }
 
   /// The repository's own directory, when it is one.

@@ -2,7 +2,7 @@ package import CairnFormat
 import CairnSystem
 import Glibc
 
-/// One thread's way of storing blobs: hashes, de-duplicates, groups the small ones and seals. Not Sendable.
+/// One thread's way of storing blobs: hashes, asks whether they are wanted, groups the small ones and seals. Not Sendable.
 ///
 /// Holds two open groups (data and trees) of `Config.groupBytes` each and two scratch buffers of the largest frame.
 package final class BlobWorker {
@@ -12,7 +12,11 @@ package final class BlobWorker {
     var members: [FrameMember] = []
   }
 
-  private let session: SessionWriter
+  /// Decides whether a blob is to be stored; nil stores all.
+  typealias Claim = (BlobKey, BlobType, _ byteCount: Int) throws -> Bool
+
+  private let packs: PackWriter
+  private let claim: Claim?
   private let compressor = Compressor()
   private let groupLimit: Int
   private let groupMaximumBlob: Int
@@ -21,15 +25,16 @@ package final class BlobWorker {
   private let compressed: UnsafeMutableRawBufferPointer
   private let opened: UnsafeMutableRawBufferPointer
 
-  init(_ session: SessionWriter) {
-    self.session = session
-    let config = session.repository.config
+  init(_ packs: PackWriter, claim: Claim?) {
+    self.packs = packs
+    self.claim = claim
+    let config = packs.repository.config
     groupLimit = Int(config.groupBytes)
     groupMaximumBlob = groupLimit == 0 ? 0 : min(Int(config.groupMaximumBlob), groupLimit)
     data = Group(bytes: .allocate(byteCount: max(groupLimit, 1), alignment: 64))
     tree = Group(bytes: .allocate(byteCount: max(groupLimit, 1), alignment: 64))
-    compressed = .allocate(byteCount: Compressor.bound(session.maximumFrameBytes), alignment: 64)
-    opened = .allocate(byteCount: session.maximumFrameBytes, alignment: 64)
+    compressed = .allocate(byteCount: Compressor.bound(packs.maximumFrameBytes), alignment: 64)
+    opened = .allocate(byteCount: packs.maximumFrameBytes, alignment: 64)
   }
 
   deinit {
@@ -39,18 +44,18 @@ package final class BlobWorker {
     opened.deallocate()
   }
 
-  /// Stores a blob unless the repository or this run has it already, and returns its id.
+  /// Stores a blob, unless a backup's repository or run has it already, and returns its id.
   ///
   /// - Parameters:
-  ///   - bytes: 1 … `SessionWriter.maximumFrameBytes` bytes; consumed before the call returns.
+  ///   - bytes: 1 … `PackWriter.maximumFrameBytes` bytes; consumed before the call returns.
   ///   - type: what the bytes are; part of the id.
-  /// - Throws: `CairnError`; also the error of a saver thread that failed meanwhile. The session cannot be committed then.
+  /// - Throws: `CairnError`; also the error of a saver thread that failed meanwhile. Nothing of the run can be committed then.
   package func put(_ bytes: UnsafeRawBufferPointer, _ type: BlobType) throws -> BlobID {
-    guard bytes.count > 0, bytes.count <= session.maximumFrameBytes else {
+    guard bytes.count > 0, bytes.count <= packs.maximumFrameBytes else {
       throw CairnError(.failed, "A blob of \(bytes.count) bytes cannot be stored.")
     }
-    let id = session.repository.keys.blobID(type, bytes)
-    guard try session.reserve(id.key, type, byteCount: bytes.count) else { return id }
+    let id = packs.repository.keys.blobID(type, bytes)
+    if let claim, try !claim(id.key, type, bytes.count) { return id }
     let member = FrameMember(key: id.key, type: type, length: UInt32(bytes.count))
     if bytes.count >= groupMaximumBlob {
       try seal(bytes, [member], type.packClass)
@@ -87,8 +92,8 @@ package final class BlobWorker {
   }
 
   private func seal(_ raw: UnsafeRawBufferPointer, _ members: [FrameMember], _ packClass: PackClass) throws {
-    let keys = session.repository.keys
-    let buffer = try session.takeFrameBuffer()
+    let keys = packs.repository.keys
+    let buffer = try packs.takeFrameBuffer()
     do {
       let (codec, plain) = try compress(raw, packClass)
       let nonce = SystemRandom.bytes(24)
@@ -99,16 +104,25 @@ package final class BlobWorker {
       let entry = FrameEntry(
         encodedLength: UInt32(length), rawLength: UInt32(raw.count), codec: codec, keyReference: 0, members: members)
       let frame = SealedFrame(buffer: buffer, length: length, packClass: packClass, entry: entry)
-      if session.options.readBack { try verify(frame, raw) }
-      try session.enqueue(frame)
+      if packs.options.readBack { try verify(frame, raw) }
+      try packs.enqueue(frame)
     } catch let error as FormatError {
       throw CairnError(.failed, "A frame cannot be sealed: \(error).")
     }
   }
 
+  /// The zstd level; nil = nothing is compressed.
+  private var level: Int32? {
+    switch packs.options.compression {
+    case .off: nil
+    case .auto: 3
+    case .level(let level): level
+    }
+  }
+
   private func compress(_ raw: UnsafeRawBufferPointer, _ packClass: PackClass) throws -> (UInt8, UnsafeRawBufferPointer) {
-    guard let level = session.level else { return (0, raw) }
-    if session.options.compression == .auto, packClass == .data, compressor.looksIncompressible(raw) { return (0, raw) }
+    guard let level else { return (0, raw) }
+    if packs.options.compression == .auto, packClass == .data, compressor.looksIncompressible(raw) { return (0, raw) }
     let (codec, count) = try compressor.compress(raw, into: compressed, level: level)
     return codec == 0 ? (0, raw) : (codec, UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(compressed)[..<count]))
   }
@@ -118,7 +132,7 @@ package final class BlobWorker {
     let target = UnsafeMutableRawBufferPointer(rebasing: opened[..<raw.count])
     do {
       try FrameCodec.open(
-        keys: session.repository.keys, packClass: frame.packClass, codec: frame.entry.codec, keyReference: 0, encoded: frame.bytes,
+        keys: packs.repository.keys, packClass: frame.packClass, codec: frame.entry.codec, keyReference: 0, encoded: frame.bytes,
         into: target,
         compressor: compressor)
     } catch {
