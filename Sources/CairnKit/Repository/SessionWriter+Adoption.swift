@@ -81,7 +81,7 @@ extension SessionWriter {
   /// Whether a record, though decided, says that a session that is not decided is still at work.
   private func isSignOfLife(_ record: SessionRecord?) -> Bool {
     guard let record, !ProcessIdentity.isGone(record) else { return false }
-    return record.predecessors.contains { !view.state.isDecided($0) && !view.state.log.isFoldedOut($0) }
+    return record.predecessors.contains { !view.state.isDecided($0) }
   }
 
   /// What was taken over counts in this run's name now: the sessions it came from are done with.

@@ -27,8 +27,7 @@ extension SessionWriter {
   ) throws -> SessionWriter {
     try repository.requireWritable()
     let storage: any Storage = options.dryRun ? DiscardingStorage(repository.storage) : repository.storage
-    func start(_ session: SessionID, _ state: RepositoryState) throws -> SessionWriter {
-      let view = try repository.loadView(state, forWriting: true)
+    func start(_ session: SessionID, _ view: RepositoryView) throws -> SessionWriter {
       let writer = SessionWriter(
         repository: repository, description: description, options: options, context: context, storage: storage, view: view,
         session: session, earlier: earlier)
@@ -38,22 +37,30 @@ extension SessionWriter {
     }
     let announcement = Announcement(repository: repository, description: description, earlier: earlier.sessions)
     if repository.breaks(.listBeforeSession) {
-      let state = try RepositoryState.read(storage, keys: repository.keys, forWriting: true)
-      return try announcement.make(storage, epoch: state.log.next) { try start($0, state) }
+      let view = try repository.loadView(RepositoryState.read(storage, keys: repository.keys, forWriting: true), forWriting: true)
+      return try announcement.make(storage, epoch: view.state.log.next) { try start($0, view) }
     }
-    var epoch = try LogState.readComplete(storage, keys: repository.keys).next
     while true {
       try context.cancellation.check()
+      let epoch = try LogState.readComplete(storage, keys: repository.keys).next
       let writer = try announcement.make(storage, epoch: epoch) { session -> SessionWriter? in
-        let state = try RepositoryState.read(storage, keys: repository.keys, forWriting: true)
-        guard state.log.next != epoch else { return try start(session, state) }
-        // The log moved between reading it and the announcement: announce again with the position that is known now.
-        epoch = state.log.next
+        if let view = try load(repository, storage, epoch: epoch) { return try start(session, view) }
         retract(session, storage)
         return nil
       }
       if let writer { return writer }
     }
+  }
+
+  /// Reads the repository for a session that was announced with an epoch.
+  ///
+  /// - Returns: nil when the log has moved between reading it and the announcement, or while the index was read and something of it
+  ///   is missing: a checkpoint may have taken it away.
+  private static func load(_ repository: Repository, _ storage: any Storage, epoch: UInt64) throws -> RepositoryView? {
+    let state = try RepositoryState.read(storage, keys: repository.keys, forWriting: true)
+    guard state.log.next == epoch else { return nil }
+    let view = try repository.loadView(state, forWriting: true)
+    return try view.problems.isEmpty || LogState.length(storage) == epoch ? view : nil
   }
 
   /// Says what of the repository this run cannot build on.
