@@ -54,7 +54,7 @@ package struct LogRecord: Equatable, Sendable {
     package var index: [String]
     package var below: UInt32
     package var accepted: [ManifestName]
-    /// Packs swept by earlier records that were still in the storage.
+    /// Packs swept by earlier records that were still in the storage, or that an object of `index` may name.
     package var swept: [PackName]
 
     package init(index: [String], below: UInt32, accepted: [ManifestName], swept: [PackName] = []) {

@@ -99,4 +99,35 @@ package final class BlobIndex: Sendable {
     }
     return found
   }
+
+  /// Calls `body` for every entry of every run: the number of the run, the entry, its frame, the ordinal of its key, and whether it is
+  /// the first usable place of its blob, in the order in which look-ups find them.
+  ///
+  /// - Parameter isUsable: whether a pack, by run and number in it, counts.
+  func forEachEntry(
+    isUsable: (Int, Int) -> Bool, _ body: (Int, SegmentEntry, SegmentFrame, Int, Bool) throws -> Void
+  ) throws {
+    for (number, run) in runs.enumerated() {
+      var key: BlobKey?
+      var ordinal = 0
+      var isFound = false
+      try run.forEachEntry { position, entry, frame in
+        if entry.key != key {
+          key = entry.key
+          ordinal = bases[number] + position
+          isFound = false
+          for earlier in 0..<number {
+            _ = try runs[earlier].forEachEntry(entry.key) { place, other in
+              if ordinal >= bases[number] { ordinal = bases[earlier] + place }
+              isFound = try isFound || isUsable(earlier, runs[earlier].packNumber(of: other))
+              return !isFound
+            }
+          }
+        }
+        let isFirst = !isFound && isUsable(number, Int(frame.pack))
+        isFound = isFound || isFirst
+        try body(number, entry, frame, ordinal, isFirst)
+      }
+    }
+  }
 }

@@ -7,7 +7,9 @@ import Synchronization
 package final class BlobReader: Sendable {
   private let storage: any Storage
   private let keys: KeySet
-  private let index: BlobIndex
+  private let state: Mutex<BlobIndex>
+  /// Gives a newer index than the one that did not lead to a blob; nil when there is none.
+  private let refresh: @Sendable () throws -> BlobIndex?
   private let cache: FrameCache
   /// Idle decompression contexts; one is made when a thread finds none.
   private let idle = Mutex<[CompressorBox]>([])
@@ -17,11 +19,16 @@ package final class BlobReader: Sendable {
     let compressor = Compressor()
   }
 
-  /// - Parameter cacheBytes: bytes of opened frames to keep.
-  init(storage: any Storage, keys: KeySet, index: BlobIndex, cacheBytes: Int) {
+  /// - Parameters:
+  ///   - cacheBytes: bytes of opened frames to keep.
+  ///   - refresh: asked when a blob cannot be read where the index has it: maintenance may have moved it meanwhile.
+  init(
+    storage: any Storage, keys: KeySet, index: BlobIndex, cacheBytes: Int, refresh: @escaping @Sendable () throws -> BlobIndex? = { nil }
+  ) {
     self.storage = storage
     self.keys = keys
-    self.index = index
+    self.state = Mutex(index)
+    self.refresh = refresh
     self.cache = FrameCache(limit: cacheBytes)
   }
 
@@ -44,9 +51,37 @@ package final class BlobReader: Sendable {
     try withBlob(id, where: { $0.packClass == .tree }) { bytes, _ in [UInt8](bytes) }
   }
 
+  /// Where blobs are looked for now: the view's index, or a newer one once that has led to nothing.
+  package var index: BlobIndex { state.withLock { $0 } }
+
   private func withBlob<R>(_ id: BlobID, where accepts: (BlobType) -> Bool, _ body: (UnsafeRawBufferPointer, BlobType) throws -> R) throws
     -> R
   {
+    while true {
+      let index = self.index
+      let result: Result<R, any Error>
+      do { result = try withBlob(id, in: index, where: accepts, body) } catch let error as CairnError where error.concernsOneObject {
+        guard try isRefreshed(after: index) else { throw error }
+        continue
+      }
+      // What `body` throws is no reason to look elsewhere.
+      return try result.get()
+    }
+  }
+
+  /// One thread at a time asks; the others find what it has found.
+  private func isRefreshed(after index: BlobIndex) throws -> Bool {
+    try state.withLock { current in
+      if current !== index { return true }
+      guard let newer = try refresh() else { return false }
+      current = newer
+      return true
+    }
+  }
+
+  private func withBlob<R>(
+    _ id: BlobID, in index: BlobIndex, where accepts: (BlobType) -> Bool, _ body: (UnsafeRawBufferPointer, BlobType) throws -> R
+  ) throws -> Result<R, any Error> {
     var failures: [String] = []
     var code = CairnError.Code.storage
     for location in try index.locations(id.key) where accepts(location.type) {
@@ -63,7 +98,7 @@ package final class BlobReader: Sendable {
         if error.code != .storage { code = .damaged }
         failures.append(error.message)
       }
-      if let result { return try result.get() }
+      if let result { return result }
     }
     let short = id.hexadecimal.prefix(16)
     guard !failures.isEmpty else {

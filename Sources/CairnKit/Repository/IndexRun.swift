@@ -78,6 +78,24 @@ final class IndexRun: Sendable {
     return true
   }
 
+  /// Calls `body` with each frame, in the order of the image.
+  func forEachFrame(_ body: (SegmentFrame) throws -> Void) throws {
+    for number in 0..<image.frameCount { try body(guarded { () throws(FormatError) in try image.frame(number) }) }
+  }
+
+  /// Calls `body` with each entry's position, the entry and its frame, in the order of keys.
+  func forEachEntry(_ body: (Int, SegmentEntry, SegmentFrame) throws -> Void) throws {
+    for position in 0..<image.entryCount {
+      let entry = try guarded { () throws(FormatError) in try image.entry(position) }
+      try body(position, entry, guarded { () throws(FormatError) in try image.frame(Int(entry.frame)) })
+    }
+  }
+
+  /// The number in this run of the pack that an entry's frame lies in.
+  func packNumber(of entry: SegmentEntry) throws -> Int {
+    Int(try guarded { () throws(FormatError) in try image.frame(Int(entry.frame)) }.pack)
+  }
+
   func location(_ entry: SegmentEntry, ordinal: Int) throws -> BlobLocation {
     let frame = try guarded { () throws(FormatError) in try image.frame(Int(entry.frame)) }
     return BlobLocation(

@@ -28,5 +28,5 @@ struct PendingPacks {
 }
 
 extension IndexedPack {
-  fileprivate var memberCount: Int { frames.reduce(0) { $0 + $1.members.count } }
+  var memberCount: Int { frames.reduce(0) { $0 + $1.members.count } }
 }

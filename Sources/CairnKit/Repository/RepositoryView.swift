@@ -22,7 +22,14 @@ package final class RepositoryView: Sendable {
     self.index = index
     // An eighth of the budget holds opened frames of trees and groups; 16 MiB is enough to walk a tree in order.
     let cacheBytes = max(16 << 20, min(repository.options.memoryBytes / 8, 64 << 20))
-    blobs = BlobReader(storage: repository.storage, keys: repository.keys, index: index, cacheBytes: cacheBytes)
+    let known = Monitor(state.log.next)
+    blobs = BlobReader(storage: repository.storage, keys: repository.keys, index: index, cacheBytes: cacheBytes) {
+      // Packs are deleted only after a record of the log says so.
+      guard try known.withLock({ try $0 != LogState.length(repository.storage) }) else { return nil }
+      let newer = try repository.loadView()
+      known.withLock { $0 = newer.state.log.next }
+      return newer.index
+    }
     trees = TreeReader(blobs: blobs)
   }
 }

@@ -11,7 +11,7 @@ struct ContentPlanner {
   init(_ run: RestoreRun, _ windows: BoundedQueue<ContentWindow>) {
     self.run = run
     self.windows = windows
-    trees = run.views.current.trees
+    trees = run.view.trees
   }
 
   /// Plans a file's content. From here on the file belongs to the threads that fetch, which finish it.

@@ -38,7 +38,7 @@ final class ContentStage: Sendable {
     if run.options.dryRun {
       window.pieces = []
     } else {
-      window.locate(in: run.views.current.index, isEqual: isEqual)
+      window.locate(in: run.view.blobs.index, isEqual: isEqual)
     }
     var counts = [Int](repeating: 0, count: window.files.count)
     for piece in window.pieces { counts[Int(piece.file)] += 1 }

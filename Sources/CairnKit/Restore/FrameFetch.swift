@@ -11,7 +11,7 @@ struct FrameFetch: Sendable {
   init(_ run: RestoreRun, _ window: ContentWindow) {
     self.run = run
     self.window = window
-    blobs = run.views.current.blobs
+    blobs = run.view.blobs
   }
 
   /// - Throws: only what ends the restore. Damage is looked around first (other copies, a new view), then reported with the file.
@@ -85,7 +85,7 @@ struct FrameFetch: Sendable {
       if !file.isFailed {
         do {
           try run.context.cancellation.check()
-          let bytes = try run.views.recover(piece.id)
+          let bytes = try blobs.read(piece.id, .data)
           guard bytes.count == Int(piece.length) else { throw CairnError.damaged("the content list", .invalid("a length")) }
           try bytes.withUnsafeBytes { try write(piece, $0, file) }
         } catch { try run.fail(file, error) }

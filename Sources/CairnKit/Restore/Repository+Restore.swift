@@ -20,7 +20,6 @@ extension RestoreRun {
   /// Does the whole restore.
   func execute() throws -> RestoreReport {
     let started = SystemClock.monotonicNanoseconds()
-    let view = views.current
     // Damage somewhere in the repository is worth knowing; whether it touches this restore shows when the files are fetched.
     for problem in view.problems { context.sink.report(.problem(problem)) }
     let start = try start(in: view)

@@ -11,7 +11,7 @@ final class RestoreRun: Sendable {
   let options: RestoreOptions
   let context: RunContext
   let filter: RestoreFilter
-  let views: RestoreViews
+  let view: RepositoryView
   let losses: RestoreLosses
   let metadata: MetadataWriter
   let tally = RestoreTally()
@@ -33,7 +33,7 @@ final class RestoreRun: Sendable {
     self.options = options
     self.context = context
     filter = try RestoreFilter(options)
-    views = RestoreViews(repository, view)
+    self.view = view
     losses = RestoreLosses(context)
     metadata = MetadataWriter(options, losses)
     // Two windows may be under way, each file with what it replaces beside it; the rest is for directories, storage and the program.
@@ -121,44 +121,6 @@ final class RestoreRun: Sendable {
     } catch {
       let reason = (error as? FileError)?.reason ?? (error as? CairnError)?.message ?? "\(error)"
       losses.problem(directory.path(), during: "setting the metadata of the directory", reason)
-    }
-  }
-}
-
-/// The view that blobs are read from, loaded anew once when something that it names has vanished. Any thread.
-final class RestoreViews: Sendable {
-  private struct State {
-    var view: RepositoryView
-    var isReloaded = false
-  }
-  private let repository: Repository
-  private let state: Mutex<State>
-
-  init(_ repository: Repository, _ view: RepositoryView) {
-    self.repository = repository
-    state = Mutex(State(view: view))
-  }
-
-  var current: RepositoryView { state.withLock { $0.view } }
-
-  /// Reads a chunk from whichever place has it, after a first attempt has failed: all copies of the view, then those of a new view.
-  func recover(_ id: BlobID) throws -> [UInt8] {
-    let view = current
-    do { return try view.blobs.read(id, .data) } catch {
-      guard let newer = try self.newer(than: view) else { throw error }
-      return try newer.blobs.read(id, .data)
-    }
-  }
-
-  /// A view that was loaded after `view`, which has failed the caller; nil when that one is the newest there will be.
-  func newer(than view: RepositoryView) throws -> RepositoryView? {
-    try state.withLock { state in
-      // Another thread may have met the same while this one was reading.
-      if state.view !== view { return state.view }
-      guard !state.isReloaded else { return nil }
-      state.isReloaded = true
-      state.view = try repository.loadView()
-      return state.view
     }
   }
 }

@@ -59,7 +59,7 @@ struct RestoreVerification {
   // MARK: - Walking
 
   private func walk() throws {
-    let trees = run.views.current.trees
+    let trees = run.view.trees
     var walk = SelectedWalk(start, trees: trees, filter: run.filter)
     // Levels that only lead to something may not exist; a level that is missing takes its contents with it.
     var levels: [(node: Node, directory: OpenFile?)] = [(start, target)]

@@ -20,7 +20,7 @@ struct TreeMaker {
     self.run = run
     prefix = run.prefixOfTarget(start)
     planner = ContentPlanner(run, windows)
-    walk = SelectedWalk(start, trees: run.views.current.trees, filter: run.filter)
+    walk = SelectedWalk(start, trees: run.view.trees, filter: run.filter)
     var root = TargetLevel(start, selected: false, deletes: run.options.delete && start.type == .directory)
     try open(&root, target)
     levels = [root]

@@ -77,7 +77,7 @@ struct CheckOutput {
       line.list("broken_packs") { line in
         for name in brokenPacks(report) { line.element(name) }
       }
-      line.member("suggest_repair_index", report.errors.contains { $0.object.hasPrefix("index/") || $0.object.hasPrefix("segments/") })
+      line.member("suggest_repair_index", report.errors.contains { $0.object.hasPrefix("index/") })
       line.member("suggest_prune", !report.hints.isEmpty)
       line.member("has_loss", report.hasLoss)
       line.member("snapshots", report.snapshots)

@@ -160,15 +160,6 @@ import Testing
     #expect(error?.message == "Something else.")
   }
 
-  @Test func everyReaderThatFailedGetsTheViewThatOneOfThemHasLoaded() throws {
-    let repository = try fixture().repository
-    let old = try repository.loadView()
-    let views = RestoreViews(repository, old)
-    let newer = try #require(try views.newer(than: old))
-    #expect(try views.newer(than: old) === newer)
-    #expect(try views.newer(than: newer) == nil)
-  }
-
   @Test func theFrameCacheKeepsToItsLimitAndToWhatIsUsed() throws {
     let cache = FrameCache(limit: 8000)
     let pack = PackIdentity(hash: .zero, owner: .zero, packClass: .tree, size: 1 << 20)

@@ -1,0 +1,75 @@
+import CairnFormat
+
+/// Which packs go, which are written anew, which stay. Pure.
+struct PrunePlan {
+  /// Nobody needs them.
+  var unused: [PackName] = []
+  /// Named by nobody, of owners that cannot name them any more.
+  var unreferenced: [PackName] = []
+  /// What is needed of them is copied, then they go.
+  var repack: [PackName] = []
+  var report = PruneReport()
+
+  var isEmpty: Bool { unused.isEmpty && unreferenced.isEmpty && repack.isEmpty }
+
+  /// - Parameters:
+  ///   - isResolved: whether the owner of an unnamed pack can no longer make it count.
+  ///   - config: for the sizes that packs should have.
+  init(_ table: PackTable, _ options: PruneOptions, _ config: Config, isResolved: (SessionID) -> Bool) {
+    var kept: [PackTable.Usage] = []
+    for usage in table.packs {
+      report.total.add(usage.pack.size)
+      if usage.isUnused {
+        unused.append(usage.name)
+        report.unused.add(usage.pack.size)
+      } else {
+        report.liveBytes += usage.liveBytes
+        kept.append(usage)
+      }
+    }
+    for (name, size) in table.unnamed {
+      report.total.add(size)
+      if isResolved(name.owner) {
+        unreferenced.append(name)
+        report.unreferenced.add(size)
+      } else {
+        report.pendingPacks.add(size)
+      }
+    }
+    chooseRepacks(kept, options, config)
+  }
+
+  private mutating func chooseRepacks(_ kept: [PackTable.Usage], _ options: PruneOptions, _ config: Config) {
+    var unusedBytes = kept.reduce(UInt64(0)) { $0 + $1.wastedBytes }
+    let allowed: UInt64 =
+      switch options.maxUnused {
+      case .percent(let percent): UInt64(max(0, min(Double(report.liveBytes) * percent / 100, 1e18)))
+      case .bytes(let bytes): bytes
+      case .unlimited: .max
+      }
+    var chosen = Set<PackName>()
+    var left = options.maxRepackBytes ?? .max
+    func take(_ usage: PackTable.Usage) {
+      guard usage.pack.size <= left, chosen.insert(usage.name).inserted else { return }
+      left -= usage.pack.size
+      unusedBytes -= usage.wastedBytes
+      report.repacked.add(usage.pack.size)
+      report.repackedLiveBytes += usage.liveBytes
+    }
+    // The most garbage for the least copying first. Padding and directories count as garbage, so a little of it is never worth it.
+    let worst = kept.filter { $0.wastedBytes * 16 >= $0.frameBytes }.sorted {
+      (Double($0.wastedBytes) / Double(max(1, $0.frameBytes)), $1.name) > (Double($1.wastedBytes) / Double(max(1, $1.frameBytes)), $0.name)
+    }
+    for usage in worst where unusedBytes > allowed { take(usage) }
+    for packClass in [PackClass.data, .tree] {
+      let target = UInt64(packClass == .data ? config.dataPackBytes : config.treePackBytes)
+      let small = kept.filter { $0.pack.packClass == packClass && $0.pack.size < target / 2 && !chosen.contains($0.name) }
+      if small.count >= Self.smallPacks { small.sorted { $0.pack.size < $1.pack.size }.forEach(take) }
+    }
+    repack = chosen.sorted()
+    report.remainingUnusedBytes = unusedBytes
+  }
+
+  /// So many packs of less than half the size are put together: every backup adds one or two.
+  private static let smallPacks = 16
+}

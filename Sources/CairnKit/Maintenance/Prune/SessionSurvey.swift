@@ -1,0 +1,90 @@
+import CairnFormat
+import CairnStorage
+import CairnSystem
+
+/// Sees to it that every session which may know of packs that are to be deleted is decided (FORMAT.md, "Maintenance").
+struct SessionSurvey {
+  let repository: Repository
+  let options: PruneOptions
+
+  /// What came of it.
+  struct Outcome {
+    var revoked: [SessionID] = []
+    /// Not decided, and not to be revoked either.
+    var open: [PruneReport.OpenSession] = []
+  }
+
+  private struct Announced {
+    let session: SessionID
+    /// Nil when it cannot be read.
+    let record: SessionRecord?
+  }
+
+  /// Looks at all sessions that were announced before the log had `bound` records, and revokes the dead.
+  ///
+  /// - Parameter revoking: false only looks.
+  func resolve(below bound: UInt64, revoking: Bool = true) throws -> Outcome {
+    var outcome = Outcome()
+    if repository.breaks(.ignoreOpenSessions) { return outcome }
+    let announced = try list()
+    for one in announced where UInt64(one.session.epoch) < bound {
+      guard try !isDecided(one.session) else { continue }
+      let silent = silence(one, announced)
+      let isDead = one.record.map(ProcessIdentity.isGone) ?? false
+      guard isDead || silent >= options.revokeAfterSeconds || options.revokes?(one.session) ?? false else {
+        outcome.open.append(describe(one, silent))
+        continue
+      }
+      if revoking { try revoke(one.session) }
+      outcome.revoked.append(one.session)
+    }
+    return outcome
+  }
+
+  private func list() throws -> [Announced] {
+    var sessions: [SessionID] = []
+    try storageCall("listing the sessions") {
+      try repository.storage.list(.sessions) { key, _ in
+        if let session = SessionID(hex: key.name) { sessions.append(session) }
+      }
+    }
+    return try sessions.sorted().map { session in
+      do { return Announced(session: session, record: try Records.session(session, repository.storage, repository.keys)) } catch let error
+        as CairnError where error.concernsOneObject
+      {
+        // Withdrawn meanwhile, or damaged: its presence is what counts.
+        return Announced(session: session, record: nil)
+      }
+    }
+  }
+
+  private func isDecided(_ session: SessionID) throws -> Bool {
+    guard let key = ObjectKey(kind: .commits, name: session.hexadecimal) else { return false }
+    return try storageCall("looking for a commit register") { try repository.storage.exists(key) }
+  }
+
+  /// Seconds since the last sign of life: the announcement, or that of one that names it as its run. Zero where it is not known.
+  private func silence(_ one: Announced, _ announced: [Announced]) -> Int64 {
+    guard let record = one.record else { return 0 }
+    var last = record.started.seconds
+    for other in announced {
+      if let sign = other.record, sign.predecessors.contains(one.session) { last = max(last, sign.started.seconds) }
+    }
+    return max(0, SystemClock.now().seconds - last)
+  }
+
+  private func describe(_ one: Announced, _ silent: Int64) -> PruneReport.OpenSession {
+    PruneReport.OpenSession(
+      session: one.session.hexadecimal, who: one.record.map { Escaping.terminal($0.user + [0x40] + $0.host) } ?? "",
+      processID: one.record?.processID ?? 0, silentSeconds: silent)
+  }
+
+  /// Whoever comes first decides: a session that commits at this moment has either done so, or never will.
+  private func revoke(_ session: SessionID) throws {
+    guard let key = ObjectKey(kind: .commits, name: session.hexadecimal) else { return }
+    let bytes = try Records.seal(.commit, LogicalName.commit(session), repository.keys, "a commit register") {
+      try CommitRecord(decision: .revoked).encode()
+    }
+    try storageCall("revoking a session") { _ = try repository.storage.putIfAbsent(key, bytes) }
+  }
+}
