@@ -36,13 +36,14 @@ public struct SnapshotGrouping: Sendable {
     public let tags: [[UInt8]]?
     /// The series' name, safe on a terminal, else its id.
     public let series: String?
+    let hasSeriesName: Bool
     public internal(set) var snapshots: [Snapshot]
 
     /// What they share, in words; a series without host and paths shows those of its last snapshot. Empty for all snapshots.
     public var title: String {
       let (host, paths) = shown
       var parts: [String] = []
-      if let series { parts.append("series [\(series)]") }
+      if let series { parts.append("series [\(hasSeriesName ? series : String(series.prefix(8)))]") }
       if let host { parts.append("host [\(Escaping.terminal(host))]") }
       if let paths { parts.append("paths [\(paths.map(Escaping.terminal).joined(separator: ", "))]") }
       if let tags { parts.append("tags [\(tags.map(Escaping.terminal).joined(separator: ", "))]") }
@@ -76,8 +77,8 @@ public struct SnapshotGrouping: Sendable {
         groups.append(
           Group(
             host: byHost ? m.host : nil, paths: byPaths ? paths : nil, tags: byTags ? tags : nil,
-            series: bySeries ? (m.seriesName.isEmpty ? m.series.hexadecimal : Escaping.terminal(m.seriesName)) : nil, snapshots: [snapshot])
-        )
+            series: bySeries ? (m.seriesName.isEmpty ? m.series.hexadecimal : Escaping.terminal(m.seriesName)) : nil,
+            hasSeriesName: !m.seriesName.isEmpty, snapshots: [snapshot]))
       }
     }
     return groups

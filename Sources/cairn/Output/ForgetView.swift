@@ -36,7 +36,7 @@ struct ForgetView {
     } else if count == 0 {
       console.remark("nothing to forget")
     } else {
-      console.remark("forgot \(number); 'cairn forget --undo' brings them back until a prune has freed their space")
+      console.remark("forgot \(number); 'cairn forget --undo' takes that back until a prune has freed the space")
     }
   }
 

@@ -179,6 +179,23 @@ import Testing
     #expect(try times() == [2, 3, 4])
   }
 
+  @Test func whatACheckpointFoldedAwayIsLostAndItsPlansAreStale() throws {
+    let fixture = WriterFixture(repository)
+    try repository.forget(repository.planForget(named(snapshots[0].idHex)))
+    let plan = try repository.planForget(try options("last 1"))
+    let accepted = try snapshots[1...2].map { ManifestName(session: $0.id, hash: try #require($0.object)) }
+    let deltas = try fixture.keys(.index).map(\.name)
+    try fixture.appendLog {
+      $0.start = $0.index
+      $0.checkpoint = .init(index: deltas, below: 1, accepted: accepted.sorted { $0.session < $1.session })
+    }
+    #expect(try times() == [2, 3])
+    #expect { try repository.undoForget([snapshots[0]]) } throws: { "\($0)".contains("cannot come back") }
+    #expect { try repository.forget(plan) } throws: { ($0 as? CairnError)?.code == .conflict }
+    #expect(try repository.forget(repository.planForget(try options("last 1"))) == 1)
+    #expect(try repository.undoForget([snapshots[1]]) == 1, "forgotten after the checkpoint")
+  }
+
   @Test func aLogThatCannotBeReadIsNotAddedTo() throws {
     try repository.forget(repository.planForget(named(snapshots[0].idHex)))
     let plan = try repository.planForget(named(snapshots[1].idHex))
