@@ -26,17 +26,25 @@ struct EntryWorker {
     while let task = run.queue.pop() {
       switch task {
       case .chunk(let job): try ChunkJob.process(job, worker, run)
-      case .item(.feed(let directory)): try feed(directory)
-      case .item(.entries(let batch)):
-        if let first = batch.jobs.first { run.context.counters.setCurrent(first.absolutePath) }
-        for job in batch.jobs {
-          try run.context.cancellation.check()
-          try process(job)
-        }
+      case .item(let item):
+        try work(item)
+        run.queue.finishItem()
       }
     }
     try worker.flush()
     run.tally.add(tally)
+  }
+
+  private mutating func work(_ item: WorkItem) throws {
+    switch item {
+    case .feed(let directory): try feed(directory)
+    case .entries(let batch):
+      if let first = batch.jobs.first { run.context.counters.setCurrent(first.absolutePath) }
+      for job in batch.jobs {
+        try run.context.cancellation.check()
+        try process(job)
+      }
+    }
   }
 
   // MARK: - Directories

@@ -20,6 +20,8 @@ final class WorkQueue: Sendable {
   private struct State {
     var items = Ring<WorkItem>()
     var chunks = Ring<ChunkJob>()
+    /// Batches that were handed out and are worked on: as long as there is one, chunks may come.
+    var active = 0
     var isClosed = false
     var isCancelled = false
   }
@@ -59,16 +61,28 @@ final class WorkQueue: Sendable {
     return pushed
   }
 
-  /// The next thing to do; nil when there will be nothing more.
+  /// The next thing to do; nil when there will be nothing more. `finishItem` is due for every item.
   func pop() -> Task? {
     let task = state.waitFor { state -> Task?? in
       if state.isCancelled { return .some(nil) }
       if let chunk = state.chunks.popFirst() { return .some(.chunk(chunk)) }
-      if let item = state.items.popFirst() { return .some(.item(item)) }
-      return state.isClosed ? .some(nil) : nil
+      if let item = state.items.popFirst() {
+        state.active += 1
+        return .some(.item(item))
+      }
+      return state.isClosed && state.active == 0 ? .some(nil) : nil
     }
     if task != nil { state.notifyAll() }
     return task
+  }
+
+  /// What came with an item is done.
+  func finishItem() {
+    let isLast = state.withLock { state in
+      state.active -= 1
+      return state.isClosed && state.active == 0
+    }
+    if isLast { state.notifyAll() }
   }
 
   /// A chunk to work on while waiting; nil when `isDone` holds or everything is over.
@@ -86,7 +100,7 @@ final class WorkQueue: Sendable {
     state.notifyAll()
   }
 
-  /// No more batches come; workers end when all is done.
+  /// No more batches come; workers end when all is done, the chunks of files that are still being read included.
   func close() {
     state.withLock { $0.isClosed = true }
     state.notifyAll()
