@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fiemap.h>
 #include <linux/fs.h>
 #include <pthread.h>
 #include <sched.h>
@@ -124,6 +125,27 @@ int cairn_set_inode_flags(int descriptor, uint32_t flags) {
 int64_t cairn_seek(int descriptor, uint64_t offset, int hole) {
   off_t r = lseek(descriptor, (off_t)offset, hole ? SEEK_HOLE : SEEK_DATA);
   return r < 0 ? -(int64_t)errno : r;
+}
+
+int cairn_extents(int descriptor, uint64_t offset, uint64_t length, struct cairn_extent *out) {
+  union {
+    struct fiemap map;
+    char space[sizeof(struct fiemap) + CAIRN_EXTENTS * sizeof(struct fiemap_extent)];
+  } request;
+  memset(&request, 0, sizeof request);
+  request.map.fm_start = offset;
+  request.map.fm_length = length;
+  request.map.fm_extent_count = CAIRN_EXTENTS;
+  if (ioctl(descriptor, FS_IOC_FIEMAP, &request) < 0) return -errno;
+  int count = request.map.fm_mapped_extents < CAIRN_EXTENTS ? (int)request.map.fm_mapped_extents : CAIRN_EXTENTS;
+  for (int i = 0; i < count; i++) {
+    const struct fiemap_extent *extent = &request.map.fm_extents[i];
+    out[i].offset = extent->fe_logical;
+    out[i].length = extent->fe_length;
+    out[i].is_unwritten = (extent->fe_flags & FIEMAP_EXTENT_UNWRITTEN) != 0;
+    out[i].is_last = (extent->fe_flags & FIEMAP_EXTENT_LAST) != 0;
+  }
+  return count;
 }
 
 int cairn_punch_hole(int descriptor, uint64_t offset, uint64_t length) {

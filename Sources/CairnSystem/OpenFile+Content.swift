@@ -90,37 +90,6 @@ extension OpenFile {
     cairn_start_writeback(descriptor, offset, length)
   }
 
-  /// The first offset at or after `offset` that holds data; nil when only a hole, or nothing, follows.
-  ///
-  /// File systems that do not know count everything as data. Moves the file position.
-  package func nextData(from offset: UInt64) throws(FileError) -> UInt64? {
-    let found = Int(cairn_seek(descriptor, offset, 0))
-    switch CInt(truncatingIfNeeded: -found) {
-    case ENXIO where found < 0: return nil
-    case EINVAL, EOPNOTSUPP, ENOTTY, ESPIPE: return offset < (try status()).size ? offset : nil
-    default: return UInt64(try checked(found, "find data in", path))
-    }
-  }
-
-  /// The first offset at or after `offset` where a hole begins; the end of the file counts as one.
-  ///
-  /// `offset` itself when it lies at or beyond the end. Moves the file position.
-  package func nextHole(from offset: UInt64) throws(FileError) -> UInt64 {
-    let found = Int(cairn_seek(descriptor, offset, 1))
-    switch CInt(truncatingIfNeeded: -found) {
-    case ENXIO where found < 0: return offset
-    case EINVAL, EOPNOTSUPP, ENOTTY, ESPIPE: return max(offset, (try status()).size)
-    default: return UInt64(try checked(found, "find a hole in", path))
-    }
-  }
-
-  /// Frees a range inside the file (`fallocate(2)` PUNCH_HOLE), which then reads as zeros; the size stays.
-  ///
-  /// - Throws: EOPNOTSUPP where the file system cannot.
-  package func punchHole(at offset: UInt64, length: UInt64) throws(FileError) {
-    try checked(retrying(.truncate) { Int(cairn_punch_hole(descriptor, offset, length)) }, "free space in", path)
-  }
-
   /// Copies a range of another file into this one: `copy_file_range(2)` (which shares blocks where it can), else by reading and writing.
   ///
   /// - Returns: the bytes copied; fewer than `length` only when the source ends.

@@ -21,12 +21,12 @@ final class RestoreFixture: Sendable {
   }
 
   /// Backs up the contents of the source as the root of a snapshot.
-  func backup(_ change: (inout BackupOptions) -> Void = { _ in }) throws -> Snapshot {
+  func backup(threads: Int? = nil, _ change: (inout BackupOptions) -> Void = { _ in }) throws -> Snapshot {
     var options = BackupOptions()
     options.workingDirectory = source
     options.sources = [Array(".".utf8)]
     change(&options)
-    guard let snapshot = try repository.backup(options, context: RunContext()).snapshot else {
+    guard let snapshot = try repository.backup(options, context: RunContext(threads: threads)).snapshot else {
       throw CairnError(.failed, "no snapshot was made")
     }
     return snapshot
@@ -43,6 +43,8 @@ final class RestoreFixture: Sendable {
     change(&options)
     return try repository.restore(options, context: RunContext(sink: recorder, cancellation: cancellation, threads: threads))
   }
+
+  func removeTarget() throws { try FileSystem.removeTree(at: try directory.open(), name: Array("target".utf8)) }
 
   /// What differs between source and target.
   func differences(ignoringRoot: Bool = false, ignoringExtra: Set<String> = [], where wanted: (String) -> Bool = { _ in true }) throws

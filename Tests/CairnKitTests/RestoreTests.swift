@@ -39,6 +39,41 @@ import Testing
     #expect(target.allocated["holes"].map { $0 < 1 << 20 } == true && target.allocated["all"] == 0)
   }
 
+  /// Space that is allocated and was never written reads as zeros, and SEEK_HOLE calls it a hole.
+  @Test(arguments: [1, 4]) func preallocatedSpaceComesBackAllocatedAndHolesAsHoles(threads: Int) throws {
+    let fixture = try RestoreFixture()
+    let mixed = try OpenFile.open(fixture.at("mixed"), [.read, .write, .create])
+    try mixed.truncate(to: 64 << 20)
+    try [UInt8](repeating: 1, count: 100_000).withUnsafeBytes { try mixed.write($0, at: 0) }
+    try mixed.preallocate(at: 8 << 20, length: (9 << 20) + 8192)
+    try [UInt8](repeating: 2, count: 5000).withUnsafeBytes { try mixed.write($0, at: 12 << 20) }
+    try mixed.preallocate(at: 40 << 20, length: 4096)
+    for number in 0..<100 { try mixed.preallocate(at: UInt64(50 << 20 + number * 16384), length: 8192) }
+    let tail = try OpenFile.open(fixture.at("tail"), [.read, .write, .create])
+    try tail.truncate(to: 8 << 20)
+    try tail.preallocate(at: 5 << 20, length: (3 << 20) - 100)
+    let sizes = try [mixed, tail].map { Int64(try $0.status().blocks512 * 512) }
+    let isKnown = tail.nextPreallocated(in: 0..<(8 << 20)) != nil
+    let snapshot = try fixture.backup(threads: threads)
+    try fixture.restore(snapshot)
+    #expect(try fixture.differences() == [])
+    let restored = try TreeSnapshot(fixture.target).allocated
+    for (name, size) in zip(["mixed", "tail"], sizes) {
+      let got = Int64(restored[name] ?? 0)
+      if isKnown {
+        #expect(abs(got - size) <= 2 * 4096, "\(name)")
+      } else {
+        print("the file system does not tell preallocated space apart: only the content of '\(name)' was compared")
+      }
+    }
+    let target = try OpenFile.open(fixture.target + Array("/mixed".utf8), [.read])
+    #expect(try target.nextData(from: 1 << 20).map { $0 >= 8 << 20 } == true && target.nextData(from: 60 << 20) == nil)
+    try fixture.removeTarget()
+    try fixture.restore(snapshot) { $0.sparse = true }
+    #expect(try fixture.differences() == [])
+    #expect(try TreeSnapshot(fixture.target).allocated["tail"] == 0)
+  }
+
   @Test func zerosBecomeHolesOnRequestOnly() throws {
     let fixture = try RestoreFixture()
     var content = [UInt8](repeating: 0, count: 2 << 20)
@@ -47,7 +82,7 @@ import Testing
     let snapshot = try fixture.backup()
     try fixture.restore(snapshot)
     #expect(try TreeSnapshot(fixture.target).allocated["zeros"] == 2 << 20)
-    try FileSystem.removeTree(at: try fixture.directory.open(), name: Array("target".utf8))
+    try fixture.removeTarget()
     try fixture.restore(snapshot) { $0.sparse = true }
     #expect(try TreeSnapshot(fixture.target).allocated["zeros"] == 4096)
     #expect(try fixture.differences() == [])

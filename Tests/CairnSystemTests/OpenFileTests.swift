@@ -190,6 +190,27 @@ extension OpenFile {
     #expect(try dense.nextHole(from: 0) == 1)
   }
 
+  @Test func preallocatedSpaceIsToldApartFromHolesInWholeRuns() throws {
+    let file = try file()
+    try file.truncate(to: 64 << 20)
+    for number in 0..<200 { try file.preallocate(at: UInt64(number) << 14, length: 8192) }
+    try file.preallocate(at: 8 << 20, length: 1 << 20)
+    try file.preallocate(at: 9 << 20, length: 1 << 20)
+    guard let first = file.nextPreallocated(in: 0..<(64 << 20)) else {
+      return print("the file system does not tell preallocated space apart: nothing to test")
+    }
+    #expect(first == 0..<8192)
+    for number in 0..<200 as Range<UInt64> {
+      #expect(file.nextPreallocated(in: ((number << 14) + 1)..<(64 << 20)) == ((number << 14) + 1)..<((number << 14) + 8192))
+    }
+    #expect(file.nextPreallocated(in: (4 << 20)..<(64 << 20)) == (8 << 20)..<(10 << 20))
+    let cutOff: UInt64 = (9 << 20) + 5
+    #expect(file.nextPreallocated(in: (4 << 20)..<cutOff) == (8 << 20)..<cutOff)
+    #expect(file.nextPreallocated(in: (10 << 20)..<(64 << 20)) == nil)
+    #expect(file.nextPreallocated(in: 5..<5) == nil)
+    #expect(file.nextPreallocated(in: (.max - 1)..<(.max)) == nil)
+  }
+
   @Test func rangesAreCopiedUpToTheEndOfTheSource() throws {
     var random = SplitMix64(seed: 5)
     let content = random.bytes(700_001)

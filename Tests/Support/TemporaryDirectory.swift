@@ -1,6 +1,16 @@
 package import CairnSystem
 import Glibc
 
+package struct CannotAllocate: Error { package let errno: CInt }
+
+extension OpenFile {
+  /// Allocates a range that reads as zeros; unwritten where the file system can do that. The file becomes as long as that needs.
+  package func preallocate(at offset: UInt64, length: UInt64) throws {
+    let result = posix_fallocate(descriptor, off_t(offset), off_t(length))
+    if result != 0 { throw CannotAllocate(errno: result) }
+  }
+}
+
 /// A directory of a test's own, removed with everything in it when the last reference goes.
 package final class TemporaryDirectory: Sendable {
   /// Absolute.

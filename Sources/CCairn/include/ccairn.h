@@ -25,6 +25,13 @@ struct cairn_entry {
   uint8_t type;  // DT_*
 };
 
+/// One extent of a file.
+struct cairn_extent {
+  uint64_t offset, length;
+  uint8_t is_unwritten, is_last;  // allocated and never written; the file's last
+};
+enum { CAIRN_EXTENTS = 64 };
+
 enum {
   CAIRN_OPEN_READ = 1, CAIRN_OPEN_WRITE = 2, CAIRN_OPEN_CREATE = 4, CAIRN_OPEN_EXCLUSIVE = 8,
   CAIRN_OPEN_TRUNCATE = 16, CAIRN_OPEN_APPEND = 32, CAIRN_OPEN_NOFOLLOW = 64, CAIRN_OPEN_NONBLOCK = 128,
@@ -48,6 +55,8 @@ int cairn_get_inode_flags(int descriptor, uint32_t *flags);
 int cairn_set_inode_flags(int descriptor, uint32_t flags);
 /// lseek(2) with SEEK_DATA (hole = 0) or SEEK_HOLE (hole = 1).
 int64_t cairn_seek(int descriptor, uint64_t offset, int hole);
+/// FS_IOC_FIEMAP: up to CAIRN_EXTENTS of the extents that touch the range, in order. Returns their number.
+int cairn_extents(int descriptor, uint64_t offset, uint64_t length, struct cairn_extent *out);
 int cairn_punch_hole(int descriptor, uint64_t offset, uint64_t length);
 long cairn_copy_range(int from, uint64_t from_offset, int to, uint64_t to_offset, size_t length);
 /// utimensat(2) on a name (or the descriptor when name is null), access time untouched, final link not followed.
