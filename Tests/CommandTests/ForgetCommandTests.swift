@@ -40,6 +40,27 @@ import Testing
     #expect(try cairn.run("forget", "-q", "-d", "1").output.isEmpty)
   }
 
+  @Test func spaceIsFreedAfterwardsWhereThatIsAskedFor() throws {
+    try cairn.write("source/only-here.txt", String(repeating: "once ", count: 400))
+    let extra = try cairn.backUp("--time", "2026-01-02 12:00:00")
+    try FileManager.default.removeItem(atPath: cairn.path + "/source/only-here.txt")
+    let last = try cairn.backUp("--time", "2026-01-04 08:00:00")
+    let plan = try cairn.run("forget", "--json", "--dry-run", "--prune", "--max-unused", "0", "-l", "1")
+    #expect(plan.status == 0)
+    #expect(plan.summary["dry_run"] as? Bool == true)
+    let planned = (plan.summary["unused_bytes"] as? Int ?? 0) + (plan.summary["repacked_bytes"] as? Int ?? 0)
+    #expect(planned > 0, "what would be forgotten counts as garbage in the plan")
+    #expect(try listed().count == 6)
+    let done = try cairn.run("forget", "--json", "--prune", "--max-unused", "0", "-l", "1")
+    #expect(done.status == 0)
+    #expect(done.summary["deleted_bytes"] as? Int == planned)
+    #expect(try listed() == [last])
+    let undo = try cairn.run("forget", "--undo", extra)
+    #expect(undo.status == 1)
+    #expect(undo.errors.contains("cannot come back"), "\(undo.errors)")
+    #expect(try cairn.run("check", "--read-data").status == 0)
+  }
+
   @Test func theJSONIsThatOfRestic() throws {
     let groups = try cairn.run("forget", "--json", "-l", "1", "--keep-weekly", "1", "-g", "host,paths").array
     let group = try #require(groups.first)
@@ -77,7 +98,7 @@ import Testing
     let requests = [
       [], ["--keep-last", "0"], ["--keep-last", "-2"], ["--keep-last", "x"], ["--keep-within", "5x"], ["--keep-within", "-5d"],
       ["--keep-kind", "odd=1"], ["--keep-kind", "full"], ["--keep-kind", "full=1", "--keep-kind", "full=2"], ["-g", "colour", "-l", "1"],
-      ["--undo", "-l", "1"], ["--all"], ["--undo", "--all", "latest"], ["-l", "1", "latest"], ["latest", "latest"],
+      ["--undo", "-l", "1"], ["--undo", "--prune", "latest"], ["--all"], ["--undo", "--all", "latest"], ["-l", "1", "latest"], ["latest", "latest"],
       ["--unsafe-allow-remove-all"],
     ]
     for arguments in requests {

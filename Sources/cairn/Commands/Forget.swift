@@ -31,6 +31,11 @@ struct Forget: ParsableCommand, Verb {
   @Flag(name: [.short, .long], help: "Short lines: no size, no paths.")
   var compact = false
 
+  @Flag(help: "Free the space afterwards, as 'cairn prune' does.")
+  var prune = false
+
+  @OptionGroup(title: "With --prune") var pruning: PruneArguments
+
   @Flag(help: "Bring forgotten snapshots back; without names, list those that can be brought back.")
   var undo = false
 
@@ -42,8 +47,8 @@ struct Forget: ParsableCommand, Verb {
 
   func validate() throws {
     if let groupBy, SnapshotGrouping(groupBy) == nil { throw ValidationError("--group-by takes host, paths, tags and series.") }
-    if undo && (retention.isGiven || groupBy != nil || unsafeAllowRemoveAll) {
-      throw ValidationError("--undo takes snapshots or --all, and no policy.")
+    if undo && (retention.isGiven || groupBy != nil || unsafeAllowRemoveAll || prune) {
+      throw ValidationError("--undo takes snapshots or --all, and neither a policy nor --prune.")
     }
     if all && !undo { throw ValidationError("--all goes with --undo only.") }
     if all && !ids.isEmpty { throw ValidationError("--all and the names of snapshots exclude each other.") }
@@ -67,8 +72,17 @@ struct Forget: ParsableCommand, Verb {
     for snapshot in plan.fromTheFuture { run.reporter.report(.message(ForgetView.warning(snapshot))) }
     if !run.console.json { view.print(plan) }
     let count = dryRun ? plan.count : try repository.forget(plan)
-    if run.console.json { view.printJSON(plan) } else { view.finish(count, isDryRun: dryRun) }
+    if run.console.json { view.printJSON(plan) } else { view.finish(count, isDryRun: dryRun, canUndo: !prune) }
+    if prune { try free(repository, plan, run) }
     return plan.problems.isEmpty ? .success : .incomplete
+  }
+
+  private func free(_ repository: Repository, _ plan: ForgetPlan, _ run: Invocation) throws {
+    var options = pruning.options(dryRun: false)
+    if dryRun { options.assume(plan) }
+    run.stopsOnSignals()
+    let report = try run.withProgress { try repository.prune(options, context: run.context) }
+    PruneOutput(console: run.console).print(report)
   }
 
   private func bringBack(_ repository: Repository, _ run: Invocation) throws -> ExitStatus {
@@ -77,7 +91,13 @@ struct Forget: ParsableCommand, Verb {
     if let lost = forgotten.lostIDs.first(where: { id in ids.contains { !$0.isEmpty && id.hasPrefix($0) } }) {
       throw CairnError.lostSnapshot(lost)
     }
-    let chosen = try run.choose(ids, from: forgotten.snapshots, filters.filter(run.environment))
+    let chosen: [Snapshot]
+    do { chosen = try run.choose(ids, from: forgotten.snapshots, filters.filter(run.environment)) } catch let error as CairnError
+    where error.code == .notFound {
+      throw CairnError(
+        .notFound, "Among the forgotten snapshots: " + error.message,
+        guidance: "'cairn forget --undo' lists them; those that were forgotten before a prune freed space cannot come back.")
+    }
     let isList = ids.isEmpty && !all
     if !isList && !dryRun { try repository.undoForget(chosen) }
     let view = ForgetView(console: run.console, table: SnapshotsView(console: run.console, isCompact: compact))

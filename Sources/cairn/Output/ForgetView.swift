@@ -29,12 +29,14 @@ struct ForgetView {
     for id in plan.unreadable { console.line("remove \(id), which cannot be read\n") }
   }
 
-  func finish(_ count: Int, isDryRun: Bool) {
+  func finish(_ count: Int, isDryRun: Bool, canUndo: Bool) {
     let number = Human.count(UInt64(count), "snapshot")
     if isDryRun {
       console.remark("would forget \(number)")
     } else if count == 0 {
       console.remark("nothing to forget")
+    } else if !canUndo {
+      console.remark("forgot \(number)")
     } else {
       console.remark("forgot \(number); 'cairn forget --undo' takes that back until a prune has freed the space")
     }

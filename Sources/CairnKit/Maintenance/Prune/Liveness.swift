@@ -14,15 +14,16 @@ final class Liveness: TreeSweepVisitor {
 
   /// Follows every snapshot of the view.
   ///
+  /// - Parameter ignored: but for these; only for a plan that nobody carries out.
   /// - Throws: `CairnError(.damaged)` when what they need is not known to the last blob.
-  static func mark(_ view: RepositoryView, _ context: RunContext) throws -> Liveness {
+  static func mark(_ view: RepositoryView, ignoring ignored: Set<SessionID> = [], _ context: RunContext) throws -> Liveness {
     if let problem = view.problems.first {
       throw refusal("\(Escaping.terminal(problem.path)): \(problem.message)")
     }
     try view.state.log.requireReadable()
     let liveness = Liveness(view)
     var roots: [BlobID] = []
-    for snapshot in view.snapshots {
+    for snapshot in view.snapshots where !ignored.contains(snapshot.id) {
       roots.append(snapshot.manifest.root)
       if let delta = snapshot.manifest.deltaRoot { roots.append(delta) }
     }

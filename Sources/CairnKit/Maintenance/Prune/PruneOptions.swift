@@ -23,8 +23,16 @@ public struct PruneOptions: Sendable {
   public var revokeAfterSeconds: Int64 = 86400
   /// Decides on a session that `prune` knows neither to be dead nor silent for too long; nil: it is waited for.
   package var revokes: (@Sendable (SessionID) -> Bool)?
+  /// In a dry run, snapshots that count as forgotten.
+  var assumedForgotten: Set<SessionID> = []
 
   public init() {}
+
+  /// Makes it a dry run that tells what could be freed after `plan` was carried out.
+  public mutating func assume(_ plan: ForgetPlan) {
+    dryRun = true
+    assumedForgotten = Set(plan.sessions)
+  }
 }
 
 /// What `prune` found and did.

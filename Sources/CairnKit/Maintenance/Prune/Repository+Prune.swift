@@ -66,7 +66,7 @@ private struct PruneRun {
       report.waiting = PruneReport.Packs()
       return false
     }
-    let liveness = try Liveness.mark(try repository.loadView(), context)
+    let liveness = try Liveness.mark(try repository.loadView(), ignoring: options.dryRun ? options.assumedForgotten : [], context)
     let state = liveness.view.state
     guard state.log.next == log.next else { return false }
     let table = try PackTable(liveness, stored: stored)
