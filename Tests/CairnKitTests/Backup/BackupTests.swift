@@ -199,6 +199,24 @@ import Testing
     var random = SplitMix64(seed: seed)
     return random.bytes(count)
   }
+
+  @Test(arguments: [false, true]) func whatNoRegisterNamesAnyMoreIsNotInherited(_ losesPacks: Bool) throws {
+    let f = try BackupFixture()
+    try f.makeTree(seed: 6)
+    let first = try f.snapshot { $0.seriesName = "one" }
+    try f.write("d/more", "text")
+    let base = try f.snapshot { $0.seriesName = "two" }
+    // Most of what the base refers to was stored by the other, whose register is lost; nothing that can be read tells of it.
+    for key in f.storage.contents.keys where key.name == first.idHex || (losesPacks && PackFile.owner(of: key) == first.id) {
+      try f.storage.delete(key)
+    }
+    let report = try f.backup { $0.seriesName = "two" }
+    let snapshot = try #require(report.snapshot)
+    #expect(snapshot.manifest.base == base.id)
+    for (path, node) in try f.nodes(snapshot) where node.type == .file {
+      #expect(try f.content(node) == f.source.read(String(path.dropFirst())), "\(path)")
+    }
+  }
 }
 
 extension BackupFixture {
