@@ -81,10 +81,6 @@ struct SessionSurvey {
 
   /// Whoever comes first decides: a session that commits at this moment has either done so, or never will.
   private func revoke(_ session: SessionID) throws {
-    guard let key = ObjectKey(kind: .commits, name: session.hexadecimal) else { return }
-    let bytes = try Records.seal(.commit, LogicalName.commit(session), repository.keys, "a commit register") {
-      try CommitRecord(decision: .revoked).encode()
-    }
-    try storageCall("revoking a session") { _ = try repository.storage.putIfAbsent(key, bytes) }
+    _ = try Records.resolve(session, as: .revoked, repository.storage, repository.keys)
   }
 }
