@@ -98,7 +98,8 @@ import Testing
     let requests = [
       [], ["--keep-last", "0"], ["--keep-last", "-2"], ["--keep-last", "x"], ["--keep-within", "5x"], ["--keep-within", "-5d"],
       ["--keep-kind", "odd=1"], ["--keep-kind", "full"], ["--keep-kind", "full=1", "--keep-kind", "full=2"], ["-g", "colour", "-l", "1"],
-      ["--undo", "-l", "1"], ["--undo", "--prune", "latest"], ["--all"], ["--undo", "--all", "latest"], ["-l", "1", "latest"], ["latest", "latest"],
+      ["--undo", "-l", "1"], ["--undo", "--prune", "latest"], ["--all"], ["--undo", "--all", "latest"], ["-l", "1", "latest"],
+      ["latest", "latest"],
       ["--unsafe-allow-remove-all"],
     ]
     for arguments in requests {

@@ -93,7 +93,8 @@ struct Forget: ParsableCommand, Verb {
     }
     let chosen: [Snapshot]
     do { chosen = try run.choose(ids, from: forgotten.snapshots, filters.filter(run.environment)) } catch let error as CairnError
-    where error.code == .notFound {
+      where error.code == .notFound
+    {
       throw CairnError(
         .notFound, "Among the forgotten snapshots: " + error.message,
         guidance: "'cairn forget --undo' lists them; those that were forgotten before a prune freed space cannot come back.")
