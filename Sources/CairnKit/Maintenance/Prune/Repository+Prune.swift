@@ -66,6 +66,11 @@ private struct PruneRun {
       report.waiting = PruneReport.Packs()
       return false
     }
+    if !options.dryRun {
+      // What they have stored is garbage from then on, even if there is no other.
+      let survey = SessionSurvey(repository: repository, options: options)
+      report.revoked += try survey.resolve(below: .max, sparingRecent: true).revoked.map(\.hexadecimal)
+    }
     let liveness = try Liveness.mark(try repository.loadView(), ignoring: options.dryRun ? options.assumedForgotten : [], context)
     let state = liveness.view.state
     guard state.log.next == log.next else { return false }

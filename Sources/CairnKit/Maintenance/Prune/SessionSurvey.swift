@@ -22,15 +22,18 @@ struct SessionSurvey {
 
   /// Looks at all sessions that were announced before the log had `bound` records, and revokes the dead.
   ///
-  /// - Parameter revoking: false only looks.
-  func resolve(below bound: UInt64, revoking: Bool = true) throws -> Outcome {
+  /// - Parameters:
+  ///   - revoking: false only looks.
+  ///   - sparingRecent: leave also the dead alone until they have been silent for as long as the living may: what an interrupted backup
+  ///     has stored is what the next one begins with.
+  func resolve(below bound: UInt64, revoking: Bool = true, sparingRecent: Bool = false) throws -> Outcome {
     var outcome = Outcome()
     if repository.breaks(.ignoreOpenSessions) { return outcome }
     let announced = try list()
     for one in announced where UInt64(one.session.epoch) < bound {
       guard try !isDecided(one.session) else { continue }
       let silent = silence(one, announced)
-      let isDead = one.record.map(ProcessIdentity.isGone) ?? false
+      let isDead = !sparingRecent && (one.record.map(ProcessIdentity.isGone) ?? false)
       guard isDead || silent >= options.revokeAfterSeconds || options.revokes?(one.session) ?? false else {
         outcome.open.append(describe(one, silent))
         continue

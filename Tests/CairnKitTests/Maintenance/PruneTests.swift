@@ -1,0 +1,264 @@
+import CairnFormat
+import CairnStorage
+import CairnSystem
+import CairnTestSupport
+import Testing
+
+@testable import CairnKit
+
+/// Trees that change from backup to backup, in a repository of small packs.
+struct PruneFixture {
+  let files: BackupFixture
+  let storage: any Storage
+  let repository: Repository
+
+  init(memory: MemoryStorage = MemoryStorage(), wrapped: ((MemoryStorage) -> any Storage)? = nil) throws {
+    files = try BackupFixture()
+    storage = wrapped?(files.storage) ?? files.storage
+    var config = files.repository.config
+    config.dataPackBytes = 128 << 10
+    config.treePackBytes = 64 << 10
+    let base = files.repository
+    repository = Repository(
+      storage: storage, keys: base.keys, config: config, options: base.options, slot: base.currentSlot, info: base.currentSlotInfo,
+      master: base.master, sink: NoProgress())
+  }
+
+  /// Files of the number and its neighbours: half of what one snapshot has is in the next one too.
+  func change(to number: Int) throws {
+    for old in 0..<12 where old != number && old != number + 1 {
+      if (try? files.remove("part\(old)")) != nil { continue }  // not there: as wanted
+    }
+    for part in [number, number + 1] {
+      try files.mkdir("part\(part)")
+      var random = SplitMix64(seed: UInt64(part))
+      for file in 0..<20 { try files.source.write("part\(part)/f\(file)", random.bytes(1 + Int(random.next() % 40_000))) }
+    }
+    // Shares its group with what changes.
+    for file in 0..<5 { try files.source.write("constant\(file)", Array("the same \(file)".utf8)) }
+  }
+
+  @discardableResult
+  func backup(_ number: Int) throws -> Snapshot {
+    try change(to: number)
+    let report = try repository.backup(files.options { $0.kind = .full }, context: RunContext(threads: 2))
+    return try #require(report.snapshot)
+  }
+
+  func prune(threads: Int = 2, _ change: (inout PruneOptions) -> Void = { _ in }) throws -> PruneReport {
+    var options = PruneOptions()
+    change(&options)
+    return try repository.prune(options, context: RunContext(threads: threads))
+  }
+
+  func forget(_ snapshots: Snapshot...) throws {
+    try repository.appendLog { log in
+      var record = LogRecord(next: log)
+      record.forget = snapshots.map(\.id)
+      return record
+    }
+  }
+
+  /// Expects exactly these snapshots, each with all that the files of its number held.
+  func expectWhole(_ snapshots: [(Int, Snapshot)], _ comment: Comment? = nil) throws {
+    let view = try repository.loadView()
+    #expect(view.problems.isEmpty, comment)
+    #expect(Set(view.snapshots.map(\.id)) == Set(snapshots.map(\.1.id)), comment)
+    for (number, snapshot) in snapshots {
+      try change(to: number)
+      let target = TemporaryDirectory()
+      let options = RestoreOptions(snapshot: snapshot, target: target.path)
+      let report = try repository.restore(options, context: RunContext(threads: 2))
+      #expect(report.problems == 0, comment)
+      #expect(
+        try TreeSnapshot(files.source.path).differences(from: try TreeSnapshot(target.path), where: { _ in true })
+          .filter { !$0.contains("mtime") && !$0.contains("time") } == [], comment)
+    }
+    let check = try repository.check(CheckOptions(readData: .all))
+    #expect(check.errors.map(\.sentence) == [], comment)
+  }
+
+  var packBytes: Int { files.storage.contents.filter { $0.key.kind == .packs }.values.reduce(0) { $0 + $1.count } }
+  func count(_ kind: ObjectKey.Kind) -> Int { files.storage.contents.keys.filter { $0.kind == kind }.count }
+}
+
+@Suite struct PruneTests {
+  @Test(arguments: [1, 2]) func whatForgottenSnapshotsHeldIsFreedAndTheOthersRestore(threads: Int) throws {
+    let f = try PruneFixture()
+    let all = try (0..<6).map { ($0, try f.backup($0)) }
+    try f.forget(all[0].1, all[1].1, all[4].1)
+    let before = f.packBytes
+    let report = try f.prune(threads: threads) { $0.maxUnused = .bytes(0) }
+    #expect(report.deleted.count > 0 && f.packBytes < before)
+    #expect(report.waitingFor.isEmpty)
+    try f.expectWhole([all[2], all[3], all[5]])
+    #expect(f.count(.log) == 1 && f.count(.commits) == 0 && f.count(.sessions) == 0 && f.count(.snapshots) == 3)
+    // Nothing is left to do.
+    let again = try f.prune()
+    #expect(again.deleted.count == 0 && again.writtenBytes == 0)
+  }
+
+  @Test func aPrunedRepositoryIsAsSmallAsOneThatNeverHadMore() throws {
+    let f = try PruneFixture()
+    let all = try (0..<8).map { ($0, try f.backup($0)) }
+    for number in [0, 2, 3, 5, 6] { try f.forget(all[number].1) }
+    _ = try f.prune { $0.maxUnused = .bytes(0) }
+    let fresh = try PruneFixture()
+    for number in [1, 4, 7] { try fresh.backup(number) }
+    #expect(Double(f.packBytes) < Double(fresh.packBytes) * 1.1)
+    try f.expectWhole([all[1], all[4], all[7]])
+  }
+
+  @Test func aDryRunChangesNothing() throws {
+    let f = try PruneFixture()
+    let all = try (0..<3).map { ($0, try f.backup($0)) }
+    try f.forget(all[0].1)
+    let before = f.files.storage.contents
+    let report = try f.prune { $0.dryRun = true }
+    #expect(report.isDryRun && report.unused.count > 0)
+    #expect(f.files.storage.contents == before)
+  }
+
+  @Test func whatARunningBackupMayReferToIsLeftAlone() throws {
+    let f = try PruneFixture()
+    let first = try f.backup(0)
+    try f.backup(5)
+    let session = try SessionWriter.begin(f.repository, description: SessionWriterTests.description, context: RunContext())
+    try f.forget(first)
+    let packs = f.count(.packs)
+    let report = try f.prune()
+    #expect(report.waitingFor.map(\.session) == [session.session.hexadecimal])
+    #expect(report.waiting.count > 0 && report.deleted.count == 0)
+    #expect(f.count(.packs) >= packs)
+    #expect(try f.prune().deleted.count == 0)
+    session.abandon()
+    #expect(try f.prune().deleted.count > 0)
+  }
+
+  @Test func whatABackupCommittedMeanwhileIsRescued() throws {
+    let f = try PruneFixture()
+    let first = try f.backup(0)
+    let other = try f.backup(5)
+    let session = try SessionWriter.begin(f.repository, description: SessionWriterTests.description, context: RunContext())
+    try f.forget(first)
+    #expect(try f.prune().waitingFor.count == 1)
+    // It has seen the first snapshot before it was forgotten, and refers to all of it without storing anything.
+    let second = try session.run { writer in
+      var manifest = WriterFixture.manifest(7, root: first.manifest.root)
+      manifest.rootNodeItem = first.manifest.rootNodeItem
+      return try writer.commit(manifest)
+    }
+    let report = try f.prune()
+    #expect(report.rescued.count > 0)
+    try f.expectWhole([(0, second), (5, other)])
+  }
+
+  @Test func aSilentBackupIsRevokedAndCannotCommit() throws {
+    let f = try PruneFixture()
+    let first = try f.backup(0)
+    try f.backup(5)
+    let session = try SessionWriter.begin(f.repository, description: SessionWriterTests.description, context: RunContext())
+    try f.forget(first)
+    let report = try f.prune { $0.revokeAfterSeconds = 0 }
+    #expect(report.revoked == [session.session.hexadecimal])
+    #expect(report.deleted.count > 0)
+    let error = #expect(throws: CairnError.self) {
+      try session.run { try $0.commit(WriterFixture.manifest(7, root: first.manifest.root)) }
+    }
+    #expect(error?.code == .conflict)
+    #expect(try f.repository.snapshots().snapshots.count == 1)
+  }
+
+  @Test func nothingIsDeletedWhileItIsUncertainWhatIsNeeded() throws {
+    let f = try PruneFixture()
+    let all = try (0..<4).map { ($0, try f.backup($0)) }
+    try f.forget(all[0].1)
+    let whole = f.files.storage.contents
+    for kind in [ObjectKey.Kind.packs, .index, .commits, .snapshots] {
+      for key in whole.keys.filter({ $0.kind == kind }).sorted() {
+        f.files.storage.contents = whole
+        f.files.storage.contents[key] = nil
+        let damaged = f.files.storage.contents
+        // Some of them nobody needs any more; then the rest must come back, else nothing may go.
+        do { _ = try f.prune() } catch is CairnError {
+          #expect(f.files.storage.contents.filter { $0.key.kind != .log } == damaged.filter { $0.key.kind != .log }, "\(key.path)")
+        }
+        let listed = Set(try f.repository.snapshots().snapshots.map(\.id))
+        f.files.storage.contents.merge(whole.filter { $0.key == key }) { $1 }
+        for one in all where listed.contains(one.1.id) {
+          let target = TemporaryDirectory()
+          let report = try f.repository.restore(RestoreOptions(snapshot: one.1, target: target.path), context: RunContext())
+          #expect(report.problems == 0, "\(key.path)")
+        }
+      }
+    }
+  }
+
+  @Test func smallObjectsStayFewHoweverLongItGoesOn() throws {
+    let f = try PruneFixture()
+    var last: [(Int, Snapshot)] = []
+    for round in 0..<30 {
+      last.append((round % 8, try f.backup(round % 8)))
+      if last.count > 2 { try f.forget(last.removeFirst().1) }
+      if round % 3 == 2 { _ = try f.prune() }
+    }
+    _ = try f.prune()
+    for kind in [ObjectKey.Kind.log, .commits, .index, .sessions, .snapshots] { #expect(f.count(kind) <= 6, "\(kind)") }
+    try f.expectWhole(last)
+  }
+
+  @Test func whatADeadBackupLeftIsFreed() throws {
+    let f = try PruneFixture()
+    let kept = try f.backup(0)
+    let writer = WriterFixture(f.repository)
+    let session = try writer.begin()
+    try session.run { session in
+      let worker = session.makeWorker()
+      for blob in WriterFixture.blobs(3) { _ = try worker.put(blob, .data) }
+      try worker.flush()
+      try session.flush()
+    }
+    let packs = f.count(.packs)
+    #expect(try f.prune().pendingPacks.count > 0)
+    let key = try #require(ObjectKey(kind: .sessions, name: session.session.hexadecimal))
+    f.files.storage.contents[key] = try writer.recordOfTheDead(session.session)
+    // The next backup could begin with what it has stored.
+    #expect(try f.prune().pendingPacks.count > 0)
+    let report = try f.prune { $0.revokeAfterSeconds = 0 }
+    #expect(report.unreferenced.count > 0 && f.count(.packs) < packs)
+    try f.expectWhole([(0, kept)])
+  }
+
+  @Test func whoHasOpenedTheRepositoryBeforeGoesOnReading() throws {
+    let f = try PruneFixture()
+    let all = try (0..<4).map { ($0, try f.backup($0)) }
+    let old = try f.repository.loadView()
+    for number in [0, 2, 3] { try f.forget(all[number].1) }
+    #expect(try f.prune { $0.maxUnused = .bytes(0) }.repacked.count > 0)
+    for name in ["part1", "part2"] {
+      let tree = try #require(try old.trees.rootNode(of: all[1].1).subtree)
+      let folder = try #require(try old.trees.find([Array(name.utf8)], in: tree)?.subtree)
+      var cursor = try old.trees.cursor(folder)
+      while let node = try cursor.next() {
+        var content = old.trees.content(node)
+        while let item = try content.next() { if let id = item.id { _ = try old.blobs.read(id, .data) } }
+      }
+    }
+  }
+
+  @Test func onAFullDiskWhatIsWhollyUnusedGoes() throws {
+    let f = try PruneFixture(wrapped: { FaultyStorage($0) })
+    let faulty = try #require(f.storage as? FaultyStorage)
+    let all = try (0..<6).map { ($0, try f.backup($0)) }
+    for number in 0..<5 { try f.forget(all[number].1) }
+    faulty.plan { call, kind in
+      kind == .packs && (call == .begin || call == .append) || kind == .index && call == .put ? .refuse(.noSpace("The disk is full.")) : nil
+    }
+    let report = try f.prune { $0.maxUnused = .bytes(0) }
+    #expect(report.skippedRepackForSpace && report.deleted.count > 0)
+    faulty.plan { _, _ in nil }
+    _ = try f.prune { $0.maxUnused = .bytes(0) }
+    try f.expectWhole([all[5]])
+    #expect(f.count(.log) == 1)
+  }
+}
