@@ -165,7 +165,7 @@ struct PruneFixture {
     let error = #expect(throws: CairnError.self) {
       try session.run { try $0.commit(WriterFixture.manifest(7, root: first.manifest.root)) }
     }
-    #expect(error?.code == .conflict)
+    #expect(error?.code == .revoked)
     #expect(try f.repository.snapshots().snapshots.count == 1)
   }
 
