@@ -68,7 +68,7 @@ let package = Package(
       swiftSettings: swift + faults),
     .testTarget(
       name: "CairnFormatTests",
-      dependencies: ["CairnFormat", "CairnTestSupport", .product(name: "Crypto", package: "swift-crypto")],
+      dependencies: ["CairnFormat", "CCairn", "CairnTestSupport", .product(name: "Crypto", package: "swift-crypto")],
       swiftSettings: swift),
     .testTarget(
       name: "CairnStorageTests", dependencies: ["CairnStorage", "CairnTestSupport", errorNumbers],

@@ -6,9 +6,7 @@ extension LocalStorage {
   package func put(_ key: ObjectKey, _ bytes: UnsafeRawBufferPointer) throws(StorageError) {
     let pending = try write(key, bytes)
     if key.kind == .config || key.kind == .keys {
-      do throws(FileError) {
-        try pending.replace(Array(key.name.utf8), in: try directories.forWriting(folder(key)))
-      } catch { throw explain(error, "write", key) }
+      try replace(pending, key)
       try directories.synchronize(folder(key))
     } else {
       try publish(pending, key)
@@ -68,6 +66,14 @@ extension LocalStorage {
     }
   }
 
+  /// Gives a sealed object its name, whatever has it now.
+  fileprivate func replace(_ pending: PendingObject, _ key: ObjectKey) throws(StorageError) {
+    do throws(FileError) {
+      try pending.replace(Array(key.name.utf8), in: try directories.forWriting(folder(key)))
+    } catch { throw explain(error, "write", key) }
+    directories.markDirty(folder(key))
+  }
+
   private func write(_ key: ObjectKey, _ bytes: UnsafeRawBufferPointer) throws(StorageError) -> PendingObject {
     do throws(FileError) {
       let pending = try begin(folder(key))
@@ -120,6 +126,22 @@ private final class LocalObjectWriter: ObjectWriter {
     guard let pending = pending.take() else { throw .io("An object was finished twice, or after a failure.") }
     do throws(FileError) { try pending.seal() } catch { throw storage.explain(error, "write", key) }
     try storage.publish(pending, key)
+  }
+
+  func finish(replacing key: ObjectKey) throws(StorageError) {
+    precondition(key.kind == kind, "an object begun as one kind is finished as another")
+    guard let pending = pending.take() else { throw .io("An object was finished twice, or after a failure.") }
+    do throws(FileError) { try pending.seal() } catch { throw storage.explain(error, "write", key) }
+    try storage.replace(pending, key)
+  }
+
+  func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws(StorageError) {
+    guard let pending else { throw .io("An object was read back after it was finished.") }
+    let count: Int
+    do throws(FileError) { count = try pending.file.read(into: buffer, at: offset) } catch {
+      throw StorageError(error, "read back what was written to '\(kind.rawValue)'", at: storage.location)
+    }
+    guard count == buffer.count else { throw .io("What was written to '\(kind.rawValue)' in '\(storage.location)' is cut short.") }
   }
 
   func cancel() { pending = nil }

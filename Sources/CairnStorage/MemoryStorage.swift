@@ -20,6 +20,8 @@ package final class MemoryStorage: Storage {
     guard fits else { throw .alreadyExists(key) }
   }
 
+  fileprivate func replace(_ key: ObjectKey, _ bytes: [UInt8]) { objects.withLock { $0[key] = bytes } }
+
   package func putIfAbsent(_ key: ObjectKey, _ bytes: UnsafeRawBufferPointer) throws(StorageError) -> Bool {
     let copy = Array(bytes)
     return objects.withLock { objects in
@@ -99,6 +101,19 @@ private final class MemoryObjectWriter: ObjectWriter {
     precondition(key.kind == kind)
     guard let content = bytes.take() else { throw .io("An object was finished twice.") }
     try storage.store(key, content)
+  }
+
+  func finish(replacing key: ObjectKey) throws(StorageError) {
+    precondition(key.kind == kind)
+    guard let content = bytes.take() else { throw .io("An object was finished twice.") }
+    storage.replace(key, content)
+  }
+
+  func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws(StorageError) {
+    guard let bytes, offset <= UInt64(bytes.count), buffer.count <= bytes.count - Int(offset) else {
+      throw .io("More was read back than was written.")
+    }
+    buffer.copyBytes(from: bytes[Int(offset)..<Int(offset) + buffer.count])
   }
 
   func cancel() { bytes = nil }

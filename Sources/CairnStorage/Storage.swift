@@ -80,8 +80,25 @@ package protocol ObjectWriter: AnyObject {
   /// - Throws: `alreadyExists` when an object of another size has the name.
   func finish(as key: ObjectKey) throws(StorageError)
 
+  /// As `finish`, but takes the place of what has the name, at once and whole: a reader sees one or the other. For an object that is
+  /// damaged; the caller has made sure that what was written is what belongs there.
+  func finish(replacing key: ObjectKey) throws(StorageError)
+
+  /// Reads what was appended: exactly as many bytes as the buffer takes.
+  func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws(StorageError)
+
   /// Drops what was written. Harmless after `finish`.
   func cancel()
+}
+
+extension ObjectWriter {
+  package func finish(replacing key: ObjectKey) throws(StorageError) {
+    throw .io("The object '\(key.path)' cannot be replaced: this storage cannot do that.")
+  }
+
+  package func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws(StorageError) {
+    throw .io("What is being written cannot be read back: this storage cannot do that.")
+  }
 }
 
 extension Storage {

@@ -22,7 +22,9 @@ struct Cairn: ParsableCommand {
       CommandGroup(name: "Backing up and restoring", subcommands: [Init.self, Backup.self, Restore.self]),
       CommandGroup(
         name: "Looking at snapshots", subcommands: [Snapshots.self, Ls.self, Find.self, History.self, Diff.self, Cat.self, Stats.self]),
-      CommandGroup(name: "Keeping the repository", subcommands: [Forget.self, Prune.self, Check.self, Tag.self, Key.self]),
+      CommandGroup(
+        name: "Keeping the repository",
+        subcommands: [Forget.self, Prune.self, Check.self, Repair.self, Tag.self, Key.self, Configure.self]),
       CommandGroup(name: "The program", subcommands: [Version.self, Completions.self]),
     ])
 

@@ -61,6 +61,19 @@ extension FuzzedDecoders {
             throw DecoderFuzz.Failure("two encodings of one header")
           }
         },
+        DecoderFuzz.Decoder("parity table", corpus: try ParityTests.layouts.map { try ParityTests.table($0).encode() }) { bytes in
+          let table = try ParityTable.decode(bytes)
+          guard table.encode() == bytes else { throw DecoderFuzz.Failure("two encodings of one table") }
+        },
+        DecoderFuzz.Decoder("pack with parity", corpus: try ParityTests.layouts.map { try ParityTests.pack($0) }) { bytes in
+          let read = ParityTests.reader(bytes)
+          guard let table = try ParityTable.find(size: bytes.count, read: read) else { return }
+          let decoder = ParityDecoder(table, read: read)
+          guard try decoder.examine(size: bytes.count).isMendable else { return }
+          var count = 0
+          try decoder.mend { count += $0.count }
+          guard count == table.layout.packLength else { throw DecoderFuzz.Failure("mended to another length") }
+        },
         DecoderFuzz.Decoder("pack trailer", corpus: [PackTrailer(directoryOffset: 64, directoryLength: 256, parityOffset: 320).encode()]) {
           bytes in
           let trailer = try PackTrailer.decode(bytes, packSize: 352)

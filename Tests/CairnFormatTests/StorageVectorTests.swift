@@ -111,6 +111,24 @@ import Testing
     }
   }
 
+  @Test(arguments: ["small", "one-shard", "full", "wide"]) func parity(name: String) throws {
+    let vector = try page["parity-\(name)"]
+    let number = { (name: String) in Int(try vector.number(name)) }
+    let layout = try ParityLayout(
+      dataShards: number("k"), parityShards: number("m"), blockLength: number("block"), shardLength: number("shard"),
+      coveredLength: number("covered"), directoryLength: number("directory"))
+    let covered = SampleBytes.random(seed: try vector.number("seed"), count: layout.coveredLength)
+    let area = try ParityTests.area(layout, covered)
+    #expect(try SHA256Digest.hash(area).bytes == vector.bytes("area-sha256"))
+    #expect(try layout.trailer.encode() == vector.bytes("trailer"))
+    #expect(try SHA256Digest.hash(covered + area + layout.trailer.encode()).bytes == vector.bytes("sha256"))
+    if vector.values["area"] != nil {
+      #expect(try area == vector.bytes("area"))
+      let table = try ParityTable.decode(vector.bytes("table"))
+      #expect(try table.layout == layout && table.encode() == vector.bytes("table"))
+    }
+  }
+
   @Test func indexDeltas() throws {
     let vector = try page["delta"]
     let content = try vector.bytes("content")
@@ -187,7 +205,7 @@ import Testing
     #expect(store.counts[.treeLeaf] == counts[0] && store.counts[.treeInner] ?? 0 == counts[1...].reduce(0, +))
   }
 
-  @Test(arguments: ["zstd-", "pack-", "delta-", "tree-", "root-item-"])
+  @Test(arguments: ["zstd-", "pack-", "parity-", "delta-", "tree-", "root-item-"])
   func everyNegativeVectorIsRefusedForItsReason(prefix: String) throws {
     let vectors = page.negatives(prefix)
     #expect(!vectors.isEmpty)
@@ -211,6 +229,7 @@ import Testing
     case "sealed-directory":
       let offset = try vector.number("offset")
       return { bytes in _ = try bytes.withUnsafeBytes { try PackDirectory.open($0, header: PackTests.header, offset: offset, keys: keys) } }
+    case "parity-table": return { _ = try ParityTable.decode($0) }
     case "delta": return { _ = try IndexDelta.decode($0) }
     case "tree": return { _ = try TreeNode.decode($0) }
     case "root-item": return { _ = try Node.decodeRootItem($0) }

@@ -20,7 +20,9 @@ final class CheckSubject {
   private(set) var snapshots: [Snapshot] = []
 
   /// Three snapshots: `keep` and `dir/two` are the same in all, `one` differs in the last and is not in the first.
-  init(_ place: CheckPlace) throws {
+  ///
+  /// - Parameter change: of the settings, before anything is stored.
+  init(_ place: CheckPlace, change: (inout Config) -> Void = { _ in }) throws {
     switch place {
     case .memory:
       directory = nil
@@ -30,7 +32,8 @@ final class CheckSubject {
       self.directory = directory
       storage = try LocalStorage.create(path: directory.path("repository"))
     }
-    let store = SampleStore(repository: try TestRepository.create(storage))
+    _ = try TestRepository.create(storage).changeConfig(change)
+    let store = SampleStore(repository: try TestRepository.open(storage))
     let common: [String: SampleNode] = ["keep": .noise(1, 90_000), "dir": .directory(["two": .noise(2, 70_000), "three": .file([3])])]
     snapshots.append(try store.snapshot(common, time: 1))
     snapshots.append(try store.snapshot(common.merging(["one": .noise(3, 50_000)]) { $1 }, time: 2))

@@ -330,6 +330,44 @@ func key(_ kind: ObjectKey.Kind, _ number: Int) throws -> ObjectKey {
     }
     #expect(try base.size(of: try key(.packs, 1)) == 3)
   }
+
+  @Test(arguments: Subject.allCases) func aWriterReadsBackWhatItHasAppended(_ subject: Subject) throws {
+    let fixture = try subject.make()
+    defer { fixture.end() }
+    let writer = try fixture.storage.beginObject(kind: .packs)
+    let bytes = (0..<200_000).map { UInt8(truncatingIfNeeded: $0 &* 7 >> 3) }
+    try bytes.withUnsafeBytes { try writer.append($0) }
+    var back = [UInt8](repeating: 0, count: 1000)
+    try back.withUnsafeMutableBytes { try writer.read(at: 150_000, into: $0) }
+    #expect(back == Array(bytes[150_000..<151_000]))
+    #expect(throws: StorageError.self) { try back.withUnsafeMutableBytes { try writer.read(at: 199_001, into: $0) } }
+    try [UInt8]([1, 2, 3]).withUnsafeBytes { try writer.append($0) }
+    try writer.finish(as: try key(.packs, 1))
+    #expect(try fixture.storage.readAll(try key(.packs, 1), limit: 1 << 20) == bytes + [1, 2, 3])
+  }
+
+  @Test(arguments: Subject.allCases) func aPackIsReplacedWhole(_ subject: Subject) throws {
+    let fixture = try subject.make()
+    defer { fixture.end() }
+    let storage = fixture.storage
+    let pack = try key(.packs, 1)
+    try storage.put(pack, [1, 2, 3])
+    let writer = try storage.beginObject(kind: .packs)
+    try [UInt8]([4, 5, 6, 7]).withUnsafeBytes { try writer.append($0) }
+    #expect(try storage.readAll(pack, limit: 10) == [1, 2, 3])
+    try writer.finish(replacing: pack)
+    #expect(try storage.readAll(pack, limit: 10) == [4, 5, 6, 7])
+    try storage.flush()
+    #expect(throws: StorageError.self) { try writer.finish(replacing: pack) }
+    // What is dropped leaves the object as it was.
+    let other = try storage.beginObject(kind: .packs)
+    try [UInt8]([8]).withUnsafeBytes { try other.append($0) }
+    other.cancel()
+    #expect(try storage.readAll(pack, limit: 10) == [4, 5, 6, 7])
+    var count = 0
+    try storage.list(.packs) { _, _ in count += 1 }
+    #expect(count == 1)
+  }
 }
 
 @Suite struct ObjectKeyTests {

@@ -216,6 +216,81 @@ def packs():
     negative("pack-sealed-directory-short", "sealed-directory", "truncated", bytes(23), offset=100)
 
 
+# --- parity
+
+def gf_multiply(a, b):
+    product = 0
+    while b:
+        product ^= a if b & 1 else 0
+        a = a << 1 ^ (0x11D if a & 0x80 else 0)
+        b >>= 1
+    return product
+
+
+GF_INVERSE = {a: next(b for b in range(1, 256) if gf_multiply(a, b) == 1) for a in range(1, 256)}
+
+
+def crc64(data):
+    value = M64
+    for byte in data:
+        value ^= byte
+        for _ in range(8):
+            value = value >> 1 ^ (0xC96C5795D7870F42 if value & 1 else 0)
+    return value ^ M64
+
+
+def parity_shards(covered, k, m, size):
+    shards = [covered[j * size:(j + 1) * size].ljust(size, b"\0") for j in range(k)]
+    for r in range(m):
+        total = bytearray(size)
+        for j in range(k):
+            products = bytes(gf_multiply(GF_INVERSE[(k + r) ^ j], value) for value in range(256))
+            total = bytes(a ^ b for a, b in zip(total, shards[j].translate(products)))
+        shards.append(total)
+    return shards
+
+
+def parity_table(k, m, block_size, covered, size, directory, checksums, magic=b"CRNPARI1", version=1, reserved=0, pad=b"\0", extra=0):
+    data = magic + struct.pack("<HBBIQQII", version, k, m, block_size, covered, size, directory, reserved) + struct.pack(f"<{len(checksums)}Q", *checksums)
+    length = -(-(len(data) + 8) // 64) * 64 + extra
+    data += pad * (length - 8 - len(data))
+    return data + struct.pack("<Q", crc64(data))
+
+
+def parity_area(covered, k, m, size, block_size, directory):
+    shards = parity_shards(covered, k, m, size)
+    checksums = [crc64(shard[i:i + block_size]) for shard in shards for i in range(0, size, block_size)]
+    table = parity_table(k, m, block_size, len(covered), size, directory, checksums)
+    return table + b"".join(shards[k:k + m // 2]) + table + b"".join(shards[k + m // 2:]) + table, table
+
+
+def parity():
+    heading("Parity")
+    out.append("`covered` are words of SplitMix64 from `seed` on; `area` is what follows them up to the trailer.")
+    for name, k, m, size, block_size, length, directory in (
+        ("small", 3, 2, 192, 128, 448, 256), ("one-shard", 1, 1, 128, 64, 128, 64), ("full", 32, 2, 1024, 256, 32 * 1024 - 64, 4096), ("wide", 128, 16, 64, 64, 128 * 64, 256)):
+        covered = splitmix(k, length)
+        area, table = parity_area(covered, k, m, size, block_size, directory)
+        more = {"table": table, "area": area} if name == "small" else {}
+        tail = trailer(length - directory, directory, length)
+        block("vector", f"parity-{name}", {
+            "seed": k, "k": k, "m": m, "shard": size, "block": block_size, "covered": length, "directory": directory, **more,
+            "area-sha256": sha256(area), "trailer": tail, "sha256": sha256(covered + area + tail)})
+    good = dict(k=3, m=2, block_size=128, covered=448, size=192, directory=256, checksums=list(range(10)))
+    make = lambda **changes: parity_table(**good | changes)
+    for name, error, value in (
+        ("magic", "badMagic", make(magic=b"CRNPARI2")), ("version", "unsupportedVersion", make(version=2)), ("no-data-shards", "limitExceeded", make(k=0)),
+        ("data-shards", "limitExceeded", make(k=129)), ("no-parity-shards", "limitExceeded", make(m=0)), ("parity-shards", "limitExceeded", make(m=17)),
+        ("block-zero", "invalid", make(block_size=0)), ("block-crooked", "invalid", make(block_size=100)), ("block", "limitExceeded", make(block_size=2**16 + 64)),
+        ("covered-too-long", "invalid", make(covered=3 * 192 + 64)), ("shard-without-data", "invalid", make(covered=384)), ("covered-crooked", "invalid", make(covered=449)),
+        ("covered", "limitExceeded", make(covered=M64)), ("shard", "limitExceeded", make(size=M64)), ("shard-crooked", "invalid", make(size=190)), ("shard-zero", "invalid", make(size=0)),
+        ("directory-too-long", "invalid", make(directory=448 - 63)), ("directory-empty", "invalid", make(directory=0)), ("directory", "limitExceeded", make(directory=2**26 + 1)),
+        ("blocks", "limitExceeded", make(block_size=64, covered=2**26, size=2**25, k=2)), ("pack", "limitExceeded", make(block_size=2**16, covered=2**27, size=2**27, k=1)),
+        ("reserved", "notCanonical", make(reserved=1)), ("padding", "notCanonical", make(block_size=192, checksums=[1] * 5, pad=b"\1")), ("truncated", "truncated", make()[:-1]),
+        ("header-truncated", "truncated", make()[:39]), ("longer", "trailingBytes", make(extra=64)), ("checksum", "authenticationFailed", make()[:-1] + b"\0"), ("changed", "authenticationFailed", make()[:60] + b"x" + make()[61:])):
+        negative(f"parity-table-{name}", "parity-table", error, value)
+
+
 # --- index
 
 def delta(*packs, sequence=3, count=None):
@@ -415,7 +490,7 @@ def tree_negatives():
 
 
 if __name__ == "__main__":
-    for part in (chunker, frames, packs, deltas, segments, trees, tree_negatives):
+    for part in (chunker, frames, packs, parity, deltas, segments, trees, tree_negatives):
         part()
     page = open("FORMAT.md").read()
     before, rest = page.split("<!-- vectors: storage -->")

@@ -48,6 +48,12 @@ package struct Config: Equatable, Sendable {
   /// Whether this program may condemn and sweep: an older one may not know a newer kind of reference.
   package var allowsGarbageCollection: Bool { allowsWriting && gcFeatures & ~Self.knownGCFeatures == 0 }
 
+  /// The shards of new packs; nil for packs without parity.
+  package var parity: ParityChoice? {
+    get { parityData == 0 ? nil : ParityChoice(data: Int(parityData), parity: Int(parityExtra)) }
+    set { (parityData, parityExtra) = (UInt8(clamping: newValue?.data ?? 0), UInt8(clamping: newValue?.parity ?? 0)) }
+  }
+
   /// - Throws: `.invalid` or `.limitExceeded` naming the field that is out of its range.
   package func validate() throws(FormatError) {
     try chunker.validate()
@@ -56,7 +62,8 @@ package struct Config: Equatable, Sendable {
       guard size >= 64 << 10, Int(size) <= Limits.packBytes else { throw .limitExceeded("pack size") }
     }
     guard maintenancePublicKey.count == SigningKey.publicKeyBytes else { throw .invalid("public key length") }
-    guard (parityData == 0) == (parityExtra == 0), parityData <= 64, parityExtra <= 16 else { throw .invalid("parity") }
+    guard (parityData == 0) == (parityExtra == 0), Int(parityData) <= Limits.parityDataShards, Int(parityExtra) <= Limits.parityShards
+    else { throw .invalid("parity") }
     guard dataEpoch == 0 else { throw .unsupportedFeature }
   }
 }

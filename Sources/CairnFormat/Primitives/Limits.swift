@@ -23,6 +23,11 @@ package enum Limits {
   package static let packDirectoryBytes = 64 << 20
   package static let packMembers = 1 << 20
   package static let packKeySlots = 127
+  /// Data and parity shards of a pack, bytes of a block, and blocks of all shards together.
+  package static let parityDataShards = 128
+  package static let parityShards = 16
+  package static let parityBlockBytes = 64 << 10
+  package static let parityBlocks = 65_536
   package static let nameBytes = 4096
   package static let linkTargetBytes = 64 << 10
   /// All extended attributes of one item together.

@@ -9,6 +9,9 @@ enum CheckAdvice {
       + "otherwise 'cairn restore SNAPSHOT --target DIR' brings back everything that does not need it and names the rest."
   }
 
+  /// A pack whose parity can mend it.
+  static let parity = "Run 'cairn repair parity': it mends the pack and needs no password."
+
   /// A damaged copy of an object that has a good one.
   static func copy(_ good: String, over damaged: String, at location: String) -> String {
     "Replace it with the good copy: cp -f '\(location)/\(good)' '\(location)/\(damaged)'"

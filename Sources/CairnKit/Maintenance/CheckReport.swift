@@ -27,6 +27,8 @@ public struct CheckFinding: Sendable {
   /// What is wrong with it: completes a sentence that begins with the object.
   public let what: String
   public internal(set) var kind: Kind
+  /// Whether `repair parity` can put it right.
+  public let isMendable: Bool
   /// At most `CheckReport.maximumAffected` of what it touches, snapshot by snapshot.
   public internal(set) var affected: [Affected] = []
   /// How many there are in all; a path counts once for each snapshot.
@@ -71,6 +73,8 @@ public struct CheckReport: Sendable {
   /// Damage of any kind: the exit status is 1 then, as with restic. Garbage alone leaves it 0.
   public var errorCount: UInt64 { UInt64(errors.count) + unlistedErrors }
   public var isDamaged: Bool { errorCount > 0 }
-  /// Whether anything that a snapshot needs is gone.
+  /// Whether anything that a snapshot needs is gone, or damaged.
   public var hasLoss: Bool { errors.contains { $0.kind == .loss } }
+  /// Whether `repair parity` brings all of that back.
+  public var isLossMendable: Bool { unlistedErrors == 0 && errors.allSatisfy { $0.kind != .loss || $0.isMendable } }
 }

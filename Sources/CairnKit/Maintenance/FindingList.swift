@@ -17,7 +17,7 @@ final class FindingList: Sendable {
 
   /// Adds a finding; one about an object that has one of the same words already is that one.
   @discardableResult
-  func add(_ object: String, _ what: String, _ kind: CheckFinding.Kind, next: String) -> Place? {
+  func add(_ object: String, _ what: String, _ kind: CheckFinding.Kind, next: String, isMendable: Bool = false) -> Place? {
     state.withLock { state in
       let key = object + "\u{0}" + what
       if let place = state.places[key] { return place }
@@ -25,7 +25,7 @@ final class FindingList: Sendable {
         if kind == .garbage { state.unlistedHints += 1 } else { state.unlistedErrors += 1 }
         return nil
       }
-      state.findings.append(CheckFinding(object: object, what: what, kind: kind, next: next))
+      state.findings.append(CheckFinding(object: object, what: what, kind: kind, isMendable: isMendable, next: next))
       state.snapshots.append([])
       state.places[key] = state.findings.count - 1
       return state.findings.count - 1
@@ -58,7 +58,7 @@ final class FindingList: Sendable {
   private static func makeLoss(_ finding: inout CheckFinding) {
     guard finding.kind != .loss else { return }
     finding.kind = .loss
-    finding.next = CheckAdvice.replace(finding.object)
+    if !finding.isMendable { finding.next = CheckAdvice.replace(finding.object) }
   }
 
   /// Whether no more paths of a finding will be listed.

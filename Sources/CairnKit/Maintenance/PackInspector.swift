@@ -137,8 +137,24 @@ final class PackInspector {
     guard let what = try describe(key, expected, size: size, hash: hash, fault: fault, failure: failure, bad) else {
       return try checkIndex(expected)
     }
-    let place = add(key, what)
+    let parity = hash == expected.hash ? nil : try parity(key, size: size)
+    let place =
+      parity?.isMendable == true
+      ? run.findings.add(key.path, what + places(parity), .harmless, next: CheckAdvice.parity, isMendable: true)
+      : add(key, what + places(parity))
     for frame in bad { run.damage.add(frameAt: frame.offset, of: name, place) }
+  }
+
+  /// What parity says of a pack that does not hash to its name; nil when it cannot be asked.
+  private func parity(_ key: ObjectKey, size: UInt64) throws -> PackParity? {
+    let result = try ObjectFault.catching { try PackParity(key, size: size, storage: run.storage) }
+    guard case .success(let parity) = result, parity.decoder != nil else { return nil }
+    return parity
+  }
+
+  private func places(_ parity: PackParity?) -> String {
+    guard let parity else { return "" }
+    return parity.refusal.map { "; \(parity.places) are damaged, and \($0)" } ?? "; \(parity.places) are damaged, and parity can mend them"
   }
 
   /// What is wrong, in one sentence; nil when nothing is.

@@ -57,6 +57,8 @@ public struct RepositoryParameters: Sendable {
   package var chunker: ChunkerParameters = .normal
   /// Small blobs are grouped to about this many raw bytes a frame; 0 turns grouping off.
   public var groupBytes: UInt32 = 1 << 20
+  /// Parity of every pack; nil for none.
+  package var parity: ParityChoice?
   /// A name for the first key slot, for people.
   public var label: String = ""
   /// The cost of the passphrase; nothing below the default is accepted for new slots outside tests.

@@ -25,6 +25,10 @@ final class DiscardingStorage: Storage {
   private final class Sink: ObjectWriter {
     func append(_ bytes: UnsafeRawBufferPointer) throws(StorageError) {}
     func finish(as key: ObjectKey) throws(StorageError) {}
+    func finish(replacing key: ObjectKey) throws(StorageError) {}
+    func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws(StorageError) {
+      buffer.initializeMemory(as: UInt8.self, repeating: 0)
+    }
     func cancel() {}
   }
 }

@@ -38,6 +38,7 @@ final class PackSlot: Sendable {
   private let keys: KeySet
   private let packClass: PackClass
   private let target: Int
+  private let parity: ParityChoice?
 
   /// The open pack lives in a class so that it can be changed in place under the lock.
   private final class OpenBox: @unchecked Sendable {
@@ -45,13 +46,16 @@ final class PackSlot: Sendable {
     init(_ open: Open) { self.open = open }
   }
 
-  /// - Parameter target: bytes at which a pack is full, directory and padding included.
-  init(storage: any Storage, keys: KeySet, packClass: PackClass, target: Int) {
+  /// - Parameters:
+  ///   - target: bytes at which a pack is full, directory and padding included, parity not.
+  ///   - parity: the shards of every pack; nil for none.
+  init(storage: any Storage, keys: KeySet, packClass: PackClass, target: Int, parity: ParityChoice?) {
     self.storage = storage
     self.keys = keys
     self.packClass = packClass
     // Padding must not take the pack over the limit of the format.
-    self.target = min(target, Limits.packBytes / 16 * 15)
+    self.target = min(target, parity?.targetLimit ?? Limits.packBytes / 16 * 15)
+    self.parity = parity
   }
 
   /// Appends a frame; returns the pack that had to be closed to make room, if any.
@@ -97,7 +101,8 @@ final class PackSlot: Sendable {
   }
 
   private func begin(_ owner: SessionID) throws -> OpenBox {
-    let header = PackHeader(packClass: packClass, session: owner, salt: SystemRandom.bytes(PackHeader.saltLength))
+    var header = PackHeader(packClass: packClass, session: owner, salt: SystemRandom.bytes(PackHeader.saltLength))
+    header.hasParity = parity != nil
     let writer = try storageCall("starting a pack") { try storage.beginObject(kind: .packs) }
     var open = Open(writer: writer, digest: SHA256Digest.Incremental(), header: header, owner: owner, written: 0)
     try put(header.encode(), &open)
@@ -112,19 +117,37 @@ final class PackSlot: Sendable {
     open.written += bytes.count
   }
 
-  /// Padding up to a size class, the sealed directory, the trailer.
+  /// Padding up to a size class, the sealed directory, the parity, the trailer.
   private func putEnding(_ open: inout Open) throws {
     do {
       let directory = try PackDirectory.encode(open.frames, packClass: packClass)
       let length = directory.count + PackDirectory.overhead
-      let padding = PackLayout.paddingLength(currentLength: open.written, directoryLength: length)
-      let offset = UInt64(open.written + padding)
+      let padding =
+        parity?.paddingLength(currentLength: open.written, directoryLength: length)
+        ?? PackLayout.paddingLength(currentLength: open.written, directoryLength: length)
+      let offset = open.written + padding
       try put(SystemRandom.bytes(padding), &open)
-      try put(PackDirectory.seal(directory, header: open.header, offset: offset, nonce: SystemRandom.bytes(24), keys: keys), &open)
-      let end = offset + UInt64(length)
-      try put(PackTrailer(directoryOffset: offset, directoryLength: UInt32(length), parityOffset: end).encode(), &open)
+      let nonce = SystemRandom.bytes(AEAD.nonceBytes)
+      try put(PackDirectory.seal(directory, header: open.header, offset: UInt64(offset), nonce: nonce, keys: keys), &open)
+      let end = offset + length
+      try putParity(&open, directoryLength: length)
+      try put(
+        PackTrailer(directoryOffset: UInt64(offset), directoryLength: UInt32(length), parityOffset: UInt64(end)).encode(), &open)
     } catch let error as FormatError {
       throw CairnError(.failed, "A pack's directory cannot be written: \(error).")
+    }
+  }
+
+  /// The parity of all that was written, which is read back for it: a pack is larger than what memory should hold of it.
+  private func putParity(_ open: inout Open, directoryLength: Int) throws {
+    guard let layout = try parity?.layout(coveredLength: open.written, directoryLength: directoryLength) else { return }
+    let writer = open.writer
+    try ParityEncoder.encode(layout) { offset, buffer in
+      try storageCall("reading back a pack") { try writer.read(at: UInt64(offset), into: buffer) }
+    } write: { piece in
+      open.digest.update(piece)
+      try storageCall("writing a pack") { try writer.append(piece) }
+      open.written += piece.count
     }
   }
 

@@ -65,10 +65,11 @@ package final class PackWriter: Sendable {
     self.storage = storage
     maximumFrameBytes = max(Int(config.chunker.maximum), Int(config.groupBytes), Limits.treeNodeBytes)
     buffers = BufferPool(bufferBytes: Compressor.bound(maximumFrameBytes) + Limits.frameOverhead, limit: options.workers + 4)
-    dataSlots = (0..<max(1, options.savers)).map { _ in
-      PackSlot(storage: storage, keys: keys, packClass: .data, target: Int(config.dataPackBytes))
+    let makeSlot = { (packClass: PackClass, target: UInt32) in
+      PackSlot(storage: storage, keys: keys, packClass: packClass, target: Int(target), parity: config.parity)
     }
-    treeSlot = PackSlot(storage: storage, keys: keys, packClass: .tree, target: Int(config.treePackBytes))
+    dataSlots = (0..<max(1, options.savers)).map { _ in makeSlot(.data, config.dataPackBytes) }
+    treeSlot = makeSlot(.tree, config.treePackBytes)
   }
 
   /// Starts the saver threads, runs `body`, and joins them whatever happens. What is to be kept has to be flushed inside.

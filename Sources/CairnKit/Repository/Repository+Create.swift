@@ -20,6 +20,7 @@ extension Repository {
     var config = Config(repository: repository, maintenancePublicKey: keys.signingKey.publicKey)
     config.chunker = parameters.chunker
     config.groupBytes = parameters.groupBytes
+    config.parity = parameters.parity
     config.created = Timestamp(SystemClock.now())
     try write(config, keys: keys, to: storage)
     storage.makeReserve()

@@ -14,6 +14,7 @@ struct Init: ParsableCommand, Verb {
 
       EXAMPLES
         cairn init --repo /mnt/backup/cairn
+        cairn init --repo /mnt/backup/cairn --parity 32+2
         cairn init --repo /mnt/backup/cairn --key-file ~/.config/cairn/key --generate-key-file
       """)
 
@@ -36,6 +37,11 @@ struct Init: ParsableCommand, Verb {
     help: ArgumentHelp(
       "Small blobs are compressed and sealed together up to this size; 0 seals each by itself. Default 1M.", valueName: "size"))
   var groupSize: ByteSize?
+
+  @Option(
+    help: ArgumentHelp(
+      "Parity against bit rot: data and parity shards of a pack, as 32+2; 'cairn config' changes it later. Default off.", valueName: "k+m"))
+  var parity: ParityArgument?
 
   @Option(help: ArgumentHelp("Passes of the password hash (Argon2id), 3 to 16; default 3.", valueName: "number"))
   var kdfOperations: UInt32?
@@ -90,6 +96,7 @@ struct Init: ParsableCommand, Verb {
     var parameters = RepositoryParameters()
     parameters.chunker = chunker == .small ? .small : chunker == .large ? .large : .normal
     if let groupSize { parameters.groupBytes = UInt32(clamping: groupSize.bytes) }
+    parameters.parity = parity?.choice
     parameters.label = label ?? ""
     if let kdfOperations { parameters.kdf.operations = kdfOperations }
     if let kdfMemory { parameters.kdf.memoryKiB = UInt32(clamping: kdfMemory.bytes >> 10) }

@@ -46,6 +46,7 @@ struct CheckOutput {
         }
       }
       line.member("affected_count", finding.affectedCount)
+      line.member("mendable", finding.isMendable)
       line.member("next", finding.next)
     }
     if isError { console.complain(line) } else { console.line(line) }
@@ -65,9 +66,14 @@ struct CheckOutput {
     }
     lines.append(
       report.isDamaged
-        ? "the repository is damaged: \(Human.count(report.errorCount, "error"))\(report.hasLoss ? "; data is lost" : "; no snapshot is touched")"
+        ? "the repository is damaged: \(Human.count(report.errorCount, "error"))\(outcome(report))"
         : "no errors were found" + (hints > 0 ? "; \(Human.count(hints, "hint"))" : "") + " in \(Human.duration(report.seconds))")
     return lines
+  }
+
+  private func outcome(_ report: CheckReport) -> String {
+    guard report.hasLoss else { return "; no snapshot is touched" }
+    return report.isLossMendable ? "; 'cairn repair parity' can mend what snapshots need" : "; data is lost"
   }
 
   private func json(_ report: CheckReport) -> JSONLine {
@@ -79,6 +85,7 @@ struct CheckOutput {
       }
       line.member("suggest_repair_index", report.errors.contains { $0.object.hasPrefix("index/") })
       line.member("suggest_prune", !report.hints.isEmpty)
+      line.member("suggest_repair_parity", report.errors.contains { $0.isMendable })
       line.member("has_loss", report.hasLoss)
       line.member("snapshots", report.snapshots)
       line.member("packs", report.packs)

@@ -84,6 +84,12 @@ final class FaultyStorage: Storage {
     func finish(as key: ObjectKey) throws(StorageError) {
       try storage.perform(.finish, kind) { () throws(StorageError) in try base.finish(as: key) }
     }
+    func finish(replacing key: ObjectKey) throws(StorageError) {
+      try storage.perform(.finish, kind) { () throws(StorageError) in try base.finish(replacing: key) }
+    }
+    func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws(StorageError) {
+      try storage.perform(.read, kind) { () throws(StorageError) in try base.read(at: offset, into: buffer) }
+    }
     func cancel() { base.cancel() }
   }
 }

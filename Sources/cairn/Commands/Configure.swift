@@ -1,0 +1,66 @@
+import ArgumentParser
+import CairnFormat
+import CairnKit
+
+/// `cairn config`
+struct Configure: ParsableCommand, Verb {
+  static let configuration = CommandConfiguration(
+    commandName: "config", abstract: "Shows the repository's settings, and changes those that can be changed.",
+    discussion: """
+      A change holds for what is stored from then on; packs that are there stay as they are until prune writes them anew.
+
+      EXAMPLES
+        cairn config
+        cairn config --parity 32+2
+        cairn config --parity off
+      """)
+
+  @Option(help: ArgumentHelp("Parity of new packs: data and parity shards, 1+1 to 128+16, or off.", valueName: "k+m"))
+  var parity: ParityArgument?
+
+  @OptionGroup(title: "Global options") var global: GlobalOptions
+
+  func perform(_ run: Invocation) throws -> ExitStatus {
+    let repository = try run.openRepository()
+    let config = try parity.map { wanted in try repository.changeConfig { $0.parity = wanted.choice } } ?? repository.currentConfig()
+    if run.console.json {
+      run.console.line(Self.record(config))
+    } else if parity == nil {
+      for line in Self.table(config) { run.console.line(line) }
+    } else {
+      run.console.remark("new packs have \(Self.text(config.parity)); those that are there stay as they are")
+    }
+    return .success
+  }
+
+  private static func table(_ config: Config) -> [String] {
+    let chunker = config.chunker
+    return [
+      "repository     \(config.repository)",
+      "created        \(LocalTime.text(config.created.seconds))",
+      "chunks         \(Human.bytes(UInt64(chunker.average))) (\(Human.bytes(UInt64(chunker.minimum))) to "
+        + "\(Human.bytes(UInt64(chunker.maximum))))",
+      "groups         \(config.groupBytes == 0 ? "off" : Human.bytes(UInt64(config.groupBytes)))",
+      "packs          \(Human.bytes(UInt64(config.dataPackBytes))) of data, \(Human.bytes(UInt64(config.treePackBytes))) of trees",
+      "parity         \(text(config.parity))",
+      "changes        \(config.counter)",
+    ]
+  }
+
+  private static func text(_ parity: ParityChoice?) -> String { parity.map { "parity \($0.data)+\($0.parity)" } ?? "no parity" }
+
+  private static func record(_ config: Config) -> JSONLine {
+    JSONLine.object { line in
+      line.member("message_type", "config")
+      line.member("id", config.repository.hexadecimal)
+      line.member("created", LocalTime.rfc3339(config.created.seconds, config.created.nanoseconds))
+      line.member("chunker_average", config.chunker.average)
+      line.member("group_size", config.groupBytes)
+      line.member("data_pack_size", config.dataPackBytes)
+      line.member("tree_pack_size", config.treePackBytes)
+      line.member("parity_data_shards", config.parityData)
+      line.member("parity_shards", config.parityExtra)
+      line.member("counter", config.counter)
+    }
+  }
+}
