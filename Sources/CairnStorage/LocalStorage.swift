@@ -92,6 +92,22 @@ package final class LocalStorage: Storage {
 
   package func size(of key: ObjectKey) throws(StorageError) -> UInt64 { try openObject(key).size }
 
+  /// The flags of `chattr +i` and `+a`, on the file or its directory.
+  package func retains(_ key: ObjectKey) -> Bool {
+    let file = Array(key.path.utf8)
+    let directory = Array(file[..<(file.lastIndex(of: 0x2f) ?? 0)])
+    return Self.isProtected(file, at: directories.root, .source)
+      || Self.isProtected(directory.isEmpty ? [0x2e] : directory, at: directories.root, [.read, .directory])
+  }
+
+  private static func isProtected(_ path: [UInt8], at root: OpenFile, _ flags: OpenFlags) -> Bool {
+    let immutable: UInt32 = 0x10
+    let appendOnly: UInt32 = 0x20
+    // `try?`: what cannot be opened shows no flags.
+    guard let found = try? OpenFile.open(path, at: root, flags).inodeFlags() else { return false }
+    return found & (immutable | appendOnly) != 0
+  }
+
   /// Three for configuration and keys: a bad block must not cost the repository.
   package func copies(of key: ObjectKey) -> Int { key.kind == .config || key.kind == .keys ? 3 : 1 }
 

@@ -21,6 +21,7 @@ package final class ReadOnlyStorage: Storage {
   package func list(_ kind: ObjectKey.Kind, _ body: (ObjectKey, UInt64) throws -> Void) throws { try base.list(kind, body) }
   package func foreign(_ kind: ObjectKey.Kind) throws(StorageError) -> [String] { try base.foreign(kind) }
   package func copies(of key: ObjectKey) -> Int { base.copies(of: key) }
+  package func retains(_ key: ObjectKey) -> Bool { base.retains(key) }
   package func releaseReserve() throws(StorageError) -> Bool { throw refusal }
 
   private var refusal: StorageError { .readOnly("The repository at '\(location)' is opened for reading only.") }

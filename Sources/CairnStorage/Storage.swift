@@ -49,6 +49,10 @@ package protocol Storage: Sendable {
   /// - Throws: `notFound` when it is not there.
   func delete(_ key: ObjectKey) throws(StorageError)
 
+  /// Whether the storage is known to keep the object whoever asks for its deletion: it is immutable, or may only be added to. Where
+  /// that cannot be seen, an attempt has to tell.
+  func retains(_ key: ObjectKey) -> Bool
+
   /// Makes everything that was stored or deleted before the call durable. After a failure every later call fails too: what the
   /// kernel has dropped cannot be made durable by asking again.
   func flush() throws(StorageError)
@@ -106,6 +110,8 @@ extension Storage {
   package func releaseReserve() throws(StorageError) -> Bool { false }
 
   package func makeReserve() {}
+
+  package func retains(_ key: ObjectKey) -> Bool { false }
 
   /// Nothing to do where an object is durable as soon as it is visible.
   package func includeInFlush(_ key: ObjectKey) throws(StorageError) {}

@@ -36,6 +36,9 @@ final class CountingStorage: Storage {
   func list(_ kind: ObjectKey.Kind, _ body: (ObjectKey, UInt64) throws -> Void) throws { try base.list(kind, body) }
   func foreign(_ kind: ObjectKey.Kind) throws(StorageError) -> [String] { try base.foreign(kind) }
   func delete(_ key: ObjectKey) throws(StorageError) { try base.delete(key) }
+  /// Whether nothing may be deleted.
+  let isAppendOnly = Mutex(false)
+  func retains(_ key: ObjectKey) -> Bool { isAppendOnly.withLock { $0 } }
   func flush() throws(StorageError) { try base.flush() }
   func copies(of key: ObjectKey) -> Int { base.copies(of: key) }
 }

@@ -37,6 +37,24 @@ import struct SystemPackage.Errno
     _ = try LocalStorage.open(path: directory.path("repository"))
   }
 
+  @Test func anObjectThatIsProtectedByItsFlagsIsRetained() throws {
+    let storage = try create()
+    let key = try #require(ObjectKey(kind: .snapshots, name: "ab"))
+    #expect(!storage.retains(key), "what is not there is not kept")
+    try storage.put(key, [1])
+    #expect(!storage.retains(key))
+    for path in ["repository/snapshots/ab", "repository/snapshots"] {
+      for flag: UInt32 in [0x10, 0x20] {
+        let file = try OpenFile.open(directory.path(path), [.read])
+        // `try?`: only root may do this, and not on every file system.
+        guard (try? file.setInodeFlags(flag)) != nil else { return }
+        #expect(storage.retains(key), "\(path)")
+        try file.setInodeFlags(0)
+        #expect(!storage.retains(key), "\(path)")
+      }
+    }
+  }
+
   @Test func creationMakesTheDirectoriesAbove() throws {
     let storage = try LocalStorage.create(path: directory.path("a/b//c/"))
     try storage.put(.config, [1])

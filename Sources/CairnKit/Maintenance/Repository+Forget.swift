@@ -1,4 +1,5 @@
 package import CairnFormat
+import CairnStorage
 import CairnSystem
 
 extension Repository {
@@ -81,9 +82,11 @@ extension Repository {
   /// Takes the plan's snapshots out of view. Their data stays until a prune has swept; until then `undoForget` brings them back.
   ///
   /// - Returns: how many were forgotten by this call: another program may have been faster.
-  /// - Throws: `CairnError(.conflict)` for a plan that has grown stale; then nothing was forgotten.
+  /// - Throws: `CairnError(.conflict)` for a plan that has grown stale, `.storage` where the storage would never let go of a snapshot;
+  ///   then nothing was forgotten.
   @discardableResult
   public func forget(_ plan: ForgetPlan) throws -> Int {
+    try requireDeletable(plan.removed)
     var count = 0
     for start in stride(from: 0, to: plan.sessions.count, by: Limits.logSessions) {
       let part = plan.sessions[start..<min(plan.sessions.count, start + Limits.logSessions)]
@@ -99,6 +102,23 @@ extension Repository {
       count += chosen.count
     }
     return count
+  }
+}
+
+// MARK: Storages that only grow
+
+extension Repository {
+  /// Whoever may only add to a repository is not to take snapshots out of view.
+  private func requireDeletable(_ snapshots: [Snapshot]) throws {
+    for snapshot in snapshots {
+      guard let hash = snapshot.object,
+        let key = ObjectKey(kind: .snapshots, name: ManifestName(session: snapshot.id, hash: hash).name), storage.retains(key)
+      else { continue }
+      throw CairnError(
+        .storage,
+        "Snapshot \(snapshot.shortID) cannot be deleted: \(key.path) in \(storage.location) is immutable or may only be added to. "
+          + "Nothing was forgotten.", guidance: "Run the command where the storage lets go of snapshots.")
+    }
   }
 }
 

@@ -2,6 +2,7 @@ import CairnFormat
 import CairnStorage
 import CairnSystem
 import CairnTestSupport
+import Synchronization
 import Testing
 
 @testable import CairnKit
@@ -194,6 +195,17 @@ import Testing
     #expect { try repository.forget(plan) } throws: { ($0 as? CairnError)?.code == .conflict }
     #expect(try repository.forget(repository.planForget(try options("last 1"))) == 1)
     #expect(try repository.undoForget([snapshots[1]]) == 1, "forgotten after the checkpoint")
+  }
+
+  @Test func whereNothingMayBeDeletedNothingIsForgotten() throws {
+    let counting = CountingStorage(storage)
+    let client = try TestRepository.open(counting)
+    counting.isAppendOnly.withLock { $0 = true }
+    let plan = try client.planForget(try options("last 1"))
+    #expect { try client.forget(plan) } throws: { ($0 as? CairnError)?.code == .storage }
+    #expect(try times() == [1, 2, 3, 4])
+    counting.isAppendOnly.withLock { $0 = false }
+    #expect(try client.forget(plan) == 3)
   }
 
   @Test func aLogThatCannotBeReadIsNotAddedTo() throws {
