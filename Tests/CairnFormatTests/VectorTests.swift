@@ -144,6 +144,10 @@ import Testing
     try check("log-checkpoint", .log, Fixtures.checkpointRecord, LogRecord.decode) { try $0.encode() }
     #expect(try page["session"].bytes("name") == Array(LogicalName.session(Fixtures.session).utf8))
     #expect(try page["commit"].bytes("name") == Array(LogicalName.commit(Fixtures.session).utf8))
+    let handOvers = try page["hand-overs"]
+    #expect(try Fixtures.session.bytes == handOvers.bytes("session"))
+    #expect(try Fixtures.session.handOver(1).bytes == handOvers.bytes("first"))
+    #expect(try Fixtures.session.handOver(258).bytes == handOvers.bytes("other"))
     let unknown = try page["manifest-unknown-even-field"]
     #expect(try Manifest.decode(unknown.bytes("content")) == Manifest.decode(unknown.bytes("same-as")))
   }

@@ -273,6 +273,8 @@ def records():
     block("vector", "session", {"content": SESSION, "name": f"sessions/{S1.hex()}", "object": envelope("session", f"sessions/{S1.hex()}", SESSION)})
     block("vector", "commit", {"content": COMMIT, "name": f"commits/{S1.hex()}", "object": envelope("commit", f"commits/{S1.hex()}", COMMIT)})
     block("vector", "commit-revoked", {"content": tlv((2, b"\3"))})
+    hand_over = lambda k: hashlib.sha256(b"cairn-handover" + S1 + struct.pack("<I", k)).digest()[:12] + S1[12:]
+    block("vector", "hand-overs", {"session": S1, "first": hand_over(1), "other": hand_over(258)})
     for name, kind, base in (("full", 1, None), ("incremental", 2, S2), ("differential", 3, S2)):
         content = manifest(kind, base)
         block("vector", f"manifest-{name}", {

@@ -41,6 +41,16 @@ extension Identifier16 where Tag == SessionTag {
 
   /// The log position the session was announced with.
   package var epoch: UInt32 { UInt32(truncatingIfNeeded: word1) }
+
+  /// The id under whose register this session's run makes its hand-over of a number, counted from 1: bytes that follow from the
+  /// session, and its epoch.
+  package func handOver(_ number: UInt32) -> Self {
+    var text = ByteWriter()
+    text.append("cairn-handover")
+    text.identifier(self)
+    text.u32(number)
+    return Self(random: Array(SHA256Digest.hash(text.bytes).bytes.prefix(12)), epoch: epoch)
+  }
 }
 
 /// What a blob's plaintext is; part of what its id is computed over, so that one type cannot pass for another.

@@ -42,7 +42,7 @@ struct RecordCheck {
     try checkRegisters(unreadable)
     try checkManifests(standing)
     var outcome = Outcome(standing: standing)
-    outcome.deltas = try deltas(unreadable)
+    outcome.deltas = try state.countingDeltas.union(state.deltasBehindUnreadableRegisters(run.storage)).sorted()
     try checkIndexNames(Set(outcome.deltas), standing)
     return outcome
   }
@@ -160,18 +160,6 @@ struct RecordCheck {
   }
 
   // MARK: - Index
-
-  /// Index deltas that registers name; of registers that cannot be read, all that lie there.
-  private func deltas(_ unreadable: Set<SessionID>) throws -> [String] {
-    var deltas = Array(state.countingDeltas)
-    guard !unreadable.isEmpty else { return deltas.sorted() }
-    try storageCall("listing the index") {
-      try run.storage.list(.index) { key, _ in
-        if let name = DeltaName(key.name), unreadable.contains(name.session) { deltas.append(key.name) }
-      }
-    }
-    return deltas.sorted()
-  }
 
   private func checkIndexNames(_ named: Set<String>, _ standing: (SessionID) -> Standing) throws {
     try storageCall("listing the index") {

@@ -52,8 +52,8 @@ extension Repository {
   package func loadView(_ state: RepositoryState, forWriting: Bool) throws -> RepositoryView {
     if forWriting { try state.log.requireReadable() }
     var deltas = state.countingDeltas
-    if !forWriting, !state.unreadableRegisters.isEmpty { deltas.formUnion(try deltaObjects(of: Set(state.unreadableRegisters))) }
-    if breaks(.seeUncommitted) { deltas.formUnion(try deltaObjects()) }
+    if !forWriting { deltas.formUnion(try state.deltasBehindUnreadableRegisters(storage)) }
+    if breaks(.seeUncommitted) { deltas.formUnion(try Self.deltaNames(storage).map(\.name)) }
     let unusable = forWriting ? state.log.unusablePacks : state.log.swept
     var problems: [ItemProblem] = []
     var index = try BlobIndex.load(repository: self, deltas: Array(deltas), unusable: unusable, salvage: !forWriting, problems: &problems)
@@ -80,16 +80,5 @@ extension Repository {
       problems.append(ItemProblem(path: Array(try pack.key().path.utf8), during: "looking for the packs", message: what))
     }
     return lost.isEmpty ? index : BlobIndex(runs: index.runs, unusable: index.unusableNames.union(lost))
-  }
-
-  /// Index objects that lie in the storage for the given sessions, or for all.
-  private func deltaObjects(of sessions: Set<SessionID>? = nil) throws -> [String] {
-    var found: [String] = []
-    try storageCall("listing the index") {
-      try storage.list(.index) { key, _ in
-        if let name = DeltaName(key.name), sessions?.contains(name.session) ?? true { found.append(key.name) }
-      }
-    }
-    return found
   }
 }

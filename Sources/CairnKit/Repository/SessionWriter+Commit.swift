@@ -61,7 +61,7 @@ extension SessionWriter {
 
   /// After the register of a snapshot was won. Packs that were condemned meanwhile do not matter: whoever did it decides this
   /// session first and finds the snapshot. Only a fold that began without this session leaves it out.
-  private func requireNotFolded() throws {
+  private func requireNotFolded(_ session: SessionID) throws {
     var ignored: [ItemProblem] = []
     let log = try LogState.read(storage, keys: repository.keys, problems: &ignored)
     guard log.isFoldedOut(session), !repository.breaks(.noFence) else { return }
@@ -93,7 +93,7 @@ extension SessionWriter {
       try decide(
         id,
         CommitRecord(decision: .snapshot, deltas: listable(deltas, run), manifest: hash, previous: manifest.previousCommit))
-      try requireNotFolded()
+      try requireNotFolded(id)
       finish(run)
       return Snapshot(id: id, manifest: manifest, object: hash)
     }

@@ -124,6 +124,24 @@ import Testing
     try fixture.expectWhole([1])
   }
 
+  @Test func aRegisterThatIsGoneAgainWhenItIsReadBackWasLost() throws {
+    let faulty = FaultyStorage(storage)
+    let fixture = WriterFixture(try TestRepository.create(faulty))
+    var attempts = 0
+    let result = try write(fixture, 1) { writer in
+      attempts += 1
+      guard attempts == 1 else { return }
+      _ = try Records.resolve(writer.session, as: .revoked, storage, fixture.repository.keys)
+      let register = try Records.key(.commits, writer.session.hexadecimal)
+      faulty.plan { [storage] call, kind in
+        if call == .read, kind == .commits { storage.contents[register] = nil }
+        return nil
+      }
+    }
+    #expect(attempts == 2 && result.stored == 0)
+    try fixture.expectWhole([1])
+  }
+
   // MARK: - Hand-overs
 
   @Test func aRevokedRunHandsOverNoMore() throws {
@@ -168,6 +186,17 @@ import Testing
     let snapshot = try fixture.backUp(1)
     try storage.delete(Records.key(.commits, snapshot.id.handOver(1).hexadecimal))
     try fixture.expectWhole([1])
+  }
+
+  @Test(arguments: [1, 2]) func whatADamagedRegisterOfAHandOverNamesCanBeRead(_ number: UInt32) throws {
+    let fixture = try fixture()
+    let writer = try handedOver(fixture)
+    storage.contents[try Records.key(.commits, writer.session.handOver(number).hexadecimal)]?[60] ^= 1
+    let view = try fixture.repository.loadView()
+    #expect(view.problems.count == 1)
+    for blob in WriterFixture.blobs(1)[..<2] {
+      #expect(try view.blobs.read(fixture.repository.keys.blobID(.data, blob), .data) == blob)
+    }
   }
 
   // MARK: - Signs of life
