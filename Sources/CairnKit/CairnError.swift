@@ -76,10 +76,11 @@ extension CairnError {
       self.init(.conflict, "\(key.path) already exists in the repository (while \(during)).")
     case .noSpace(let sentence):
       self.init(
-        .noSpace, "\(sentence) (while \(during)).",
-        guidance: "Free some space and run the same command again; nothing stored so far is lost.")
+        .noSpace, "\(Self.withoutStop(sentence)) (while \(during)).",
+        guidance: "Free some space and run the same command again; nothing stored so far is lost. 'cairn forget' and 'cairn prune' work "
+          + "on a full disk.")
     case .denied(let sentence), .readOnly(let sentence), .io(let sentence):
-      self.init(.storage, "\(sentence) (while \(during)).")
+      self.init(.storage, "\(Self.withoutStop(sentence)) (while \(during)).")
     case .notARepository(let sentence):
       self.init(.noRepository, sentence, guidance: "Create a repository with 'cairn init', or check the --repo option.")
     case .truncated(let key):
@@ -88,6 +89,8 @@ extension CairnError {
         guidance: "Run 'cairn check --read-data' to see what is touched.")
     }
   }
+
+  private static func withoutStop(_ sentence: String) -> Substring { sentence.hasSuffix(".") ? sentence.dropLast() : sentence[...] }
 
   /// An object that does not decode or authenticate.
   package static func damaged(_ object: String, _ error: FormatError) -> CairnError {

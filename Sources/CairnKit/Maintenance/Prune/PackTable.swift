@@ -14,6 +14,7 @@ struct PackTable {
 
     var name: PackName { PackName(hash: pack.hash, owner: pack.owner) }
     var wastedBytes: UInt64 { frameBytes - min(frameBytes, liveBytes) }
+    var wastedShare: Double { frameBytes == 0 ? 1 : Double(wastedBytes) / Double(frameBytes) }
   }
 
   private(set) var packs: [Usage] = []

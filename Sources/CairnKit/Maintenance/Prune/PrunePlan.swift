@@ -41,12 +41,7 @@ struct PrunePlan {
 
   private mutating func chooseRepacks(_ kept: [PackTable.Usage], _ options: PruneOptions, _ config: Config) {
     var unusedBytes = kept.reduce(UInt64(0)) { $0 + $1.wastedBytes }
-    let allowed: UInt64 =
-      switch options.maxUnused {
-      case .percent(let percent): UInt64(max(0, min(Double(report.liveBytes) * percent / 100, 1e18)))
-      case .bytes(let bytes): bytes
-      case .unlimited: .max
-      }
+    let allowed = Self.allowed(options.maxUnused, ofLive: report.liveBytes)
     var chosen = Set<PackName>()
     var left = options.maxRepackBytes ?? .max
     func take(_ usage: PackTable.Usage) {
@@ -57,8 +52,8 @@ struct PrunePlan {
       report.repackedLiveBytes += usage.liveBytes
     }
     // The most garbage for the least copying first. Padding and directories count as garbage, so a little of it is never worth it.
-    let worst = kept.filter { $0.wastedBytes * 16 >= $0.frameBytes }.sorted {
-      (Double($0.wastedBytes) / Double(max(1, $0.frameBytes)), $1.name) > (Double($1.wastedBytes) / Double(max(1, $1.frameBytes)), $0.name)
+    let worst = kept.filter { $0.wastedBytes * 16 >= $0.frameBytes }.sorted { a, b in
+      a.wastedShare == b.wastedShare ? a.name < b.name : a.wastedShare > b.wastedShare
     }
     for usage in worst where unusedBytes > allowed { take(usage) }
     for packClass in [PackClass.data, .tree] {
@@ -72,4 +67,14 @@ struct PrunePlan {
 
   /// So many packs of less than half the size are put together: every backup adds one or two.
   private static let smallPacks = 16
+
+  private static func allowed(_ limit: PruneOptions.Unused, ofLive live: UInt64) -> UInt64 {
+    switch limit {
+    case .unlimited: return .max
+    case .bytes(let bytes): return bytes
+    case .percent(let percent):
+      let share: Double = Double(live) * percent / 100
+      return share < 1e18 ? UInt64(share) : .max
+    }
+  }
 }

@@ -40,6 +40,7 @@ private struct PruneRun {
   let options: PruneOptions
   let context: RunContext
   var report = PruneReport()
+  var isSecondPass = false
 
   /// Small objects that are worth a checkpoint of their own.
   private static let manySmallObjects = 32
@@ -82,7 +83,12 @@ private struct PruneRun {
     if options.dryRun { return true }
     if plan.isEmpty { return try tidy(state, liveness) }
     guard let record = try condemn(plan, liveness, table) else { return false }
-    if try finish(record, below: record + 1, marked: liveness) { return true }
+    if try finish(record, below: record + 1, marked: liveness) {
+      // What was deleted has made room for what had to be left out; once only, lest it fills again at once.
+      guard report.skippedRepackForSpace, !isSecondPass else { return true }
+      isSecondPass = true
+      return false
+    }
     guard !report.waitingFor.isEmpty else { return false }
     for name in try LogState.readComplete(repository.storage, keys: repository.keys).condemned[record] ?? [] {
       report.waiting.add(stored[name] ?? 0)
