@@ -14,7 +14,11 @@ package final class RepositoryView: Sendable {
   package let blobs: BlobReader
   package let trees: TreeReader
 
-  init(repository: Repository, state: RepositoryState, list: SnapshotList, index: BlobIndex, problems: [ItemProblem]) {
+  /// - Parameter readable: where blobs are read from, if that is more than may be built upon.
+  init(
+    repository: Repository, state: RepositoryState, list: SnapshotList, index: BlobIndex, readable: BlobIndex? = nil,
+    problems: [ItemProblem]
+  ) {
     self.repository = repository
     self.state = state
     self.snapshots = list.snapshots
@@ -23,7 +27,7 @@ package final class RepositoryView: Sendable {
     // An eighth of the budget holds opened frames of trees and groups; 16 MiB is enough to walk a tree in order.
     let cacheBytes = max(16 << 20, min(repository.options.memoryBytes / 8, 64 << 20))
     let known = Monitor(state.log.next)
-    blobs = BlobReader(storage: repository.storage, keys: repository.keys, index: index, cacheBytes: cacheBytes) {
+    blobs = BlobReader(storage: repository.storage, keys: repository.keys, index: readable ?? index, cacheBytes: cacheBytes) {
       // Packs are deleted only after a record of the log says so.
       guard try known.withLock({ try $0 != LogState.length(repository.storage) }) else { return nil }
       let newer = try repository.loadView()
@@ -58,7 +62,11 @@ extension Repository {
     var problems: [ItemProblem] = []
     var index = try BlobIndex.load(repository: self, deltas: Array(deltas), unusable: unusable, salvage: !forWriting, problems: &problems)
     if forWriting { index = try withoutLostPacks(index, &problems) }
-    return RepositoryView(repository: self, state: state, list: try snapshots(state), index: index, problems: problems)
+    // What is condemned must not be built upon, and can be read: a base may lie there until it is rescued.
+    let lost = index.unusableNames.subtracting(unusable)
+    let readable = forWriting ? BlobIndex(runs: index.runs, unusable: state.log.swept.union(lost)) : nil
+    return RepositoryView(
+      repository: self, state: state, list: try snapshots(state), index: index, readable: readable, problems: problems)
   }
 
   /// Leaves out packs that are missing or have another size than they were stored with: a writer stores what they held again.

@@ -153,6 +153,33 @@ struct PruneFixture {
     try f.expectWhole([(0, second), (5, other)])
   }
 
+  @Test func aSnapshotThatLiesInCondemnedPacksCanBeABase() throws {
+    let f = try PruneFixture()
+    let first = try f.backup(0)
+    let other = try f.backup(5)
+    let begin = { try SessionWriter.begin(f.repository, description: SessionWriterTests.description, context: RunContext()) }
+    let (session, slow) = (try begin(), try begin())
+    try f.forget(first)
+    #expect(try f.prune().waitingFor.count == 2)
+    let second = try session.run { writer in
+      var manifest = WriterFixture.manifest(7, root: first.manifest.root)
+      manifest.rootNodeItem = first.manifest.rootNodeItem
+      return try writer.commit(manifest)
+    }
+    // All of the base is condemned for as long as the other one runs.
+    try f.change(to: 0)
+    let report = try f.repository.backup(
+      f.files.options {
+        $0.kind = .incremental
+        $0.parent = second.idHex
+      }, context: RunContext(threads: 2))
+    let third = try #require(report.snapshot)
+    #expect(report.problems == 0)
+    slow.abandon()
+    _ = try f.prune()
+    try f.expectWhole([(0, second), (0, third), (5, other)])
+  }
+
   @Test func aSilentBackupIsRevokedAndCannotCommit() throws {
     let f = try PruneFixture()
     let first = try f.backup(0)

@@ -41,6 +41,7 @@ private struct PruneRun {
   let context: RunContext
   var report = PruneReport()
   var isSecondPass = false
+  var foldedBelow: UInt64 = 0
 
   /// Small objects that are worth a checkpoint of their own.
   private static let manySmallObjects = 32
@@ -59,6 +60,7 @@ private struct PruneRun {
     let stored = try repository.storedPacks()
     let announced = try announcedSessions()
     let log = try LogState.readComplete(repository.storage, keys: repository.keys)
+    foldedBelow = log.foldedBelow
     if let pending = log.condemned.keys.min() {
       report.waiting = PruneReport.Packs()
       for name in log.condemned[pending] ?? [] { report.waiting.add(stored[name] ?? 0) }
@@ -69,7 +71,7 @@ private struct PruneRun {
     }
     if !options.dryRun {
       // What they have stored is garbage from then on, even if there is no other.
-      let survey = SessionSurvey(repository: repository, options: options)
+      let survey = SessionSurvey(repository: repository, options: options, foldedBelow: foldedBelow)
       report.revoked += try survey.resolve(below: .max, sparingRecent: true).revoked.map(\.hexadecimal)
     }
     let liveness = try Liveness.mark(try repository.loadView(), ignoring: options.dryRun ? options.assumedForgotten : [], context)
@@ -82,7 +84,11 @@ private struct PruneRun {
     take(plan.report)
     if options.dryRun { return true }
     if plan.isEmpty { return try tidy(state, liveness) }
-    guard let record = try condemn(plan, liveness, table) else { return false }
+    let condemned: UInt64?
+    do { condemned = try condemn(plan, liveness, table) } catch let error as CairnError where error.code == .noSpace && isSecondPass {
+      return true  // as full as before; what the first pass deleted remains deleted
+    }
+    guard let record = condemned else { return false }
     if try finish(record, below: record + 1, marked: liveness) {
       // What was deleted has made room for what had to be left out; once only, lest it fills again at once.
       guard report.skippedRepackForSpace, !isSecondPass else { return true }
@@ -164,7 +170,7 @@ private struct PruneRun {
   ///
   /// - Returns: whether it is done; if not, it waits for sessions that the report names, or somebody else was faster.
   private mutating func finish(_ record: UInt64?, below bound: UInt64, marked: Liveness?) throws -> Bool {
-    let survey = SessionSurvey(repository: repository, options: options)
+    let survey = SessionSurvey(repository: repository, options: options, foldedBelow: foldedBelow)
     var isTold = false
     while true {
       let outcome = try survey.resolve(below: bound, revoking: !options.dryRun)
@@ -191,7 +197,7 @@ private struct PruneRun {
     try repository.removeVoidObjects(&report)
     let small = state.registers.count + state.countingDeltas.count + Int(clamping: state.log.next - state.log.start)
     guard small >= Self.manySmallObjects else { return true }
-    let survey = SessionSurvey(repository: repository, options: options)
+    let survey = SessionSurvey(repository: repository, options: options, foldedBelow: foldedBelow)
     guard try survey.resolve(below: state.log.next + 1, revoking: false).open.isEmpty else { return true }
     let barrier = LogRecord(next: state.log)
     guard try repository.tryAppend(barrier) else { return false }

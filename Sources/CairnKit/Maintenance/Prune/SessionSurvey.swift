@@ -6,6 +6,8 @@ import CairnSystem
 struct SessionSurvey {
   let repository: Repository
   let options: PruneOptions
+  /// Sessions with a lower epoch are decided by the checkpoint; what is left of their announcements says nothing.
+  var foldedBelow: UInt64 = 0
 
   /// What came of it.
   struct Outcome {
@@ -30,7 +32,7 @@ struct SessionSurvey {
     var outcome = Outcome()
     if repository.breaks(.ignoreOpenSessions) { return outcome }
     let announced = try list()
-    for one in announced where UInt64(one.session.epoch) < bound {
+    for one in announced where UInt64(one.session.epoch) < bound && UInt64(one.session.epoch) >= foldedBelow {
       guard try !isDecided(one.session) else { continue }
       let silent = silence(one, announced)
       let isDead = !sparingRecent && (one.record.map(ProcessIdentity.isGone) ?? false)
