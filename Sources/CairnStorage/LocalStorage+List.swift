@@ -87,6 +87,6 @@ extension LocalStorage {
 
   /// `lost+found` stands at the root of every ext file system, where a disk of its own is mounted as the repository.
   private static func isKnownAtTheRoot(_ name: String) -> Bool {
-    ObjectKey.Kind(rawValue: name) != nil || [RepositoryDirectories.temporary, reserveName, "lost+found"].contains(name)
+    ObjectKey.Kind(rawValue: name) != nil || [RepositoryDirectories.temporary, quarantineName, reserveName, "lost+found"].contains(name)
   }
 }

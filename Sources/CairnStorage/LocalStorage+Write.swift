@@ -91,7 +91,7 @@ extension LocalStorage {
     return pending
   }
 
-  private func folder(_ key: ObjectKey) -> String {
+  func folder(_ key: ObjectKey) -> String {
     switch key.kind {
     case .config: ""
     case .packs: "packs/\(key.name.prefix(2))"

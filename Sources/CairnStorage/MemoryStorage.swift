@@ -3,6 +3,7 @@ import Synchronization
 /// Objects in memory: for tests, dry runs and simulations. Everything is as durable as it gets at once.
 package final class MemoryStorage: Storage {
   private let objects = Mutex<[ObjectKey: [UInt8]]>([:])
+  private let quarantine = Mutex<[String: [UInt8]]>([:])
   package let location: String
 
   package init(location: String = "memory") { self.location = location }
@@ -65,6 +66,20 @@ package final class MemoryStorage: Storage {
   package func delete(_ key: ObjectKey) throws(StorageError) {
     guard objects.withLock({ $0.removeValue(forKey: key) }) != nil else { throw .notFound(key) }
   }
+
+  package func moveAside(_ key: ObjectKey) throws(StorageError) -> String {
+    let bytes = objects.withLock { $0.removeValue(forKey: key) }
+    guard let bytes else { throw .notFound(key) }
+    return quarantine.withLock { aside in
+      var place = "quarantine/\(key.kind.rawValue)/\(key.name)"
+      while aside[place] != nil { place += "~" }
+      aside[place] = bytes
+      return place
+    }
+  }
+
+  /// What was moved aside, by its new place.
+  package var movedAside: [String: [UInt8]] { quarantine.withLock { $0 } }
 
   package func flush() throws(StorageError) {}
 

@@ -10,6 +10,7 @@ package final class ReadOnlyStorage: Storage {
   package func putIfAbsent(_ key: ObjectKey, _ bytes: UnsafeRawBufferPointer) throws(StorageError) -> Bool { throw refusal }
   package func beginObject(kind: ObjectKey.Kind) throws(StorageError) -> any ObjectWriter { throw refusal }
   package func delete(_ key: ObjectKey) throws(StorageError) { throw refusal }
+  package func moveAside(_ key: ObjectKey) throws(StorageError) -> String { throw refusal }
   /// Nothing to do: nothing was changed.
   package func flush() throws(StorageError) {}
 

@@ -53,6 +53,13 @@ package protocol Storage: Sendable {
   /// that cannot be seen, an attempt has to tell.
   func retains(_ key: ObjectKey) -> Bool
 
+  /// Takes an object out of its place and keeps it under `quarantine/`, from where it can be put back by hand; durable after the next
+  /// `flush`. What is there already stays.
+  ///
+  /// - Returns: where it lies now, relative to the repository.
+  /// - Throws: `notFound` when it is not there.
+  func moveAside(_ key: ObjectKey) throws(StorageError) -> String
+
   /// Makes everything that was stored or deleted before the call durable. After a failure every later call fails too: what the
   /// kernel has dropped cannot be made durable by asking again.
   func flush() throws(StorageError)
@@ -112,6 +119,10 @@ extension Storage {
   package func makeReserve() {}
 
   package func retains(_ key: ObjectKey) -> Bool { false }
+
+  package func moveAside(_ key: ObjectKey) throws(StorageError) -> String {
+    throw .readOnly("Nothing can be moved aside in '\(location)'.")
+  }
 
   /// Nothing to do where an object is durable as soon as it is visible.
   package func includeInFlush(_ key: ObjectKey) throws(StorageError) {}

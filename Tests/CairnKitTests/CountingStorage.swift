@@ -39,6 +39,7 @@ final class CountingStorage: Storage {
   /// Whether nothing may be deleted.
   let isAppendOnly = Mutex(false)
   func retains(_ key: ObjectKey) -> Bool { isAppendOnly.withLock { $0 } }
+  func moveAside(_ key: ObjectKey) throws(StorageError) -> String { try base.moveAside(key) }
   func flush() throws(StorageError) { try base.flush() }
   func copies(of key: ObjectKey) -> Int { base.copies(of: key) }
 }

@@ -146,6 +146,8 @@ private struct LogReading {
     var state = LogState()
     guard let newest = numbers.last else { return state }
     let start = try findStart()
+    // Also where the checkpoint itself cannot be read.
+    state.start = start
     var expected = start
     for number in numbers where number >= start {
       if number != expected { note(expected, "following the maintenance log", "records are missing", &state) }

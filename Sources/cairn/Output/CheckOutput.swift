@@ -12,10 +12,10 @@ struct CheckOutput {
 
   private func show(_ finding: CheckFinding, isError: Bool) {
     guard !console.json else { return record(finding, isError: isError) }
-    guard isError else { return console.line("hint: \(printable(finding.sentence))") }
-    console.complain("error: \(printable(finding.sentence))")
+    guard isError else { return console.line("hint: \(Self.printable(finding.sentence))") }
+    console.complain("error: \(Self.printable(finding.sentence))")
     for line in affected(finding) { console.complain("  " + line) }
-    if !finding.next.isEmpty { console.complain("  " + printable(finding.next)) }
+    if !finding.next.isEmpty { console.complain("  " + Self.printable(finding.next)) }
   }
 
   /// The files that the damage touches, under their snapshots.
@@ -104,7 +104,7 @@ struct CheckOutput {
   }
 
   /// Sentences quote object names from the disk.
-  private func printable(_ text: String) -> String {
+  static func printable(_ text: String) -> String {
     text.split(separator: "\n", omittingEmptySubsequences: false).map { line in
       String(
         String.UnicodeScalarView(line.unicodeScalars.filter { $0.value >= 0x20 && $0.value != 0x7f && !(0x80...0x9f).contains($0.value) }))

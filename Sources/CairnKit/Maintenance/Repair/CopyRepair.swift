@@ -1,0 +1,82 @@
+import CairnFormat
+import CairnStorage
+
+/// Puts good copies of the config and of the key slots in the place of damaged ones.
+struct CopyRepair {
+  let repository: Repository
+
+  /// A copy that is not as it should be, and the bytes that it should have.
+  private struct Fault {
+    let key: ObjectKey
+    let what: String
+    let good: [UInt8]
+    let source: String
+  }
+
+  private let faults: [Fault]
+
+  var isEmpty: Bool { faults.isEmpty }
+
+  init(_ repository: Repository, _ report: inout RepairReport) throws {
+    self.repository = repository
+    faults = try Self.configFaults(repository) + Self.slotFaults(repository, &report)
+    for fault in faults { report.add(fault.key.path, fault.what, "it is moved aside and \(fault.source) is copied to its place") }
+  }
+
+  func perform(_ report: inout RepairReport) throws {
+    for fault in faults {
+      if let place = try repository.moveAside(fault.key) { report.movedAside.append(place) }
+      try storageCall("writing \(fault.key.path)") { try repository.storage.put(fault.key, fault.good) }
+    }
+    if !faults.isEmpty { try storageCall("making copies durable") { try repository.storage.flush() } }
+  }
+
+  private static func configFaults(_ repository: Repository) throws -> [Fault] {
+    let storage = repository.storage
+    var good: [(key: ObjectKey, bytes: [UInt8], counter: UInt64)] = []
+    var bad: [(key: ObjectKey, what: String)] = []
+    for key in ObjectKey.configCopies.prefix(max(1, storage.copies(of: .config))) {
+      let outcome = try ObjectFault.catching {
+        let bytes = try storage.checkedBytes(key, limit: Limits.configBytes)
+        return (bytes, try Config.open(bytes, keys: repository.keys).counter)
+      }
+      switch outcome {
+      case .success(let (bytes, counter)): good.append((key, bytes, counter))
+      case .failure(let fault): bad.append((key, fault.what))
+      }
+    }
+    guard let newest = good.max(by: { $0.counter < $1.counter }) else { return [] }
+    for copy in good where copy.bytes != newest.bytes { bad.append((copy.key, "differs from \(newest.key.path), which is newer")) }
+    return bad.map { Fault(key: $0.key, what: $0.what, good: newest.bytes, source: newest.key.path) }
+  }
+
+  private static func slotFaults(_ repository: Repository, _ report: inout RepairReport) throws -> [Fault] {
+    var faults: [Fault] = []
+    for slot in try KeySlots.readAll(repository.storage) where !slot.damaged.isEmpty {
+      guard let bytes = slot.bytes else {
+        report.notes.append(
+          "No copy of key slot \(slot.name.prefix(12)) is good: make a new one with 'cairn key add', then remove this one with "
+            + "'cairn key remove \(slot.name.prefix(12))'.")
+        continue
+      }
+      let copies = KeySlots.copyNames(slot.name, repository.storage)
+      let source = copies.first { !slot.damaged.contains($0) } ?? slot.name
+      for name in slot.damaged {
+        guard let key = ObjectKey(kind: .keys, name: name) else { continue }
+        let isThere = try storageCall("looking for \(key.path)") { try repository.storage.exists(key) }
+        let what = isThere ? "is damaged: its bytes do not hash to its name" : "is missing"
+        faults.append(Fault(key: key, what: what, good: bytes, source: "keys/\(source)"))
+      }
+    }
+    return faults
+  }
+}
+
+extension Repository {
+  /// - Returns: where the object lies now; nil when it was not there.
+  func moveAside(_ key: ObjectKey) throws -> String? {
+    try storageCall("moving \(key.path) aside") {
+      do { return try storage.moveAside(key) } catch StorageError.notFound { return nil }
+    }
+  }
+}

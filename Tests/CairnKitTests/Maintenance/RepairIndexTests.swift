@@ -1,0 +1,182 @@
+import CairnFormat
+import CairnStorage
+import CairnSystem
+import CairnTestSupport
+import Testing
+
+@testable import CairnKit
+
+@Suite struct RepairIndexTests {
+  /// Checks that a repair has made everything whole, and that a second one has nothing to do.
+  private func expectWhole(_ subject: CheckSubject, _ contents: [String: ObjectHash], _ where: SourceLocation = #_sourceLocation) throws {
+    let report = try subject.check(.all)
+    #expect(report.errors.map(\.sentence) == [], sourceLocation: `where`)
+    #expect(try subject.contents() == contents, sourceLocation: `where`)
+    let again = try subject.repairIndex()
+    #expect(again.steps.map(\.sentence) == [] && again.movedAside == [], sourceLocation: `where`)
+    try subject.add(["later": .noise(9, 30_000)], time: 9)
+    #expect(try subject.check(.all).errors.map(\.sentence) == [], sourceLocation: `where`)
+  }
+
+  @Test func aSoundRepositoryIsLeftAsItIs() throws {
+    let subject = try CheckSubject(.memory)
+    let memory = try #require(subject.storage as? MemoryStorage)
+    let before = memory.contents
+    let report = try subject.repairIndex()
+    #expect(!report.foundDamage && report.movedAside.isEmpty && memory.contents == before)
+  }
+
+  @Test(arguments: DamageWay.allCases)
+  func aDamagedIndexObjectIsMadeAgainFromThePacks(_ way: DamageWay) throws {
+    let subject = try CheckSubject(.memory)
+    let contents = try subject.contents()
+    let key = try #require(try subject.objects(.index).first)
+    try subject.damage(key, way)
+    let dry = try subject.repairIndex(dryRun: true)
+    #expect(dry.steps.map(\.object).contains(key.path) && subject.aside.isEmpty && dry.isDryRun)
+    let report = try subject.repairIndex()
+    #expect(report.steps.map(\.sentence) == dry.steps.map(\.sentence) && report.packsIndexed > 0)
+    #expect(subject.aside == (way == .missing ? [] : ["quarantine/" + key.path]))
+    try expectWhole(subject, contents)
+  }
+
+  @Test func theWholeIndexComesBackFromThePacks() throws {
+    let subject = try CheckSubject(.memory)
+    let contents = try subject.contents()
+    for key in try subject.objects(.index) { try subject.replace(key, nil) }
+    let report = try subject.repairIndex()
+    #expect(report.packsIndexed == UInt64(try subject.objects(.packs).count))
+    try expectWhole(subject, contents)
+  }
+
+  @Test(arguments: DamageWay.allCases, [0, 1, 2])
+  func aDamagedLogRecordIsNoDeadEnd(_ way: DamageWay, _ number: Int) throws {
+    let subject = try CheckSubject(.memory)
+    let contents = try subject.contents()
+    for tag in 0..<3 { try subject.tag(tag, "tag\(tag)") }
+    // Sessions of a later time make it known that the log had three records.
+    try subject.add(["other": .noise(5, 1000)], time: 5)
+    let later = try subject.contents().filter { !contents.keys.contains($0.key) }
+    let key = try #require(try subject.objects(.log).dropFirst(number).first)
+    try subject.damage(key, way)
+    let report = try subject.repairIndex()
+    #expect(report.steps.first?.object == key.path && report.notes.contains { $0.contains("forgotten may be listed again") })
+    // What was said by the others is kept.
+    for tag in 0..<3 where tag != number { #expect(try subject.tags(tag) == ["tag\(tag)"]) }
+    #expect(try subject.tags(number) == [])
+    try expectWhole(subject, contents.merging(later) { $1 })
+  }
+
+  @Test func aLogThatIsGoneIsBegunBehindItsOldEnd() throws {
+    let subject = try CheckSubject(.memory)
+    for tag in 0..<3 { try subject.tag(tag, "tag\(tag)") }
+    try subject.add(["other": .noise(5, 1000)], time: 5)
+    let contents = try subject.contents()
+    for key in try subject.objects(.log) { try subject.replace(key, nil) }
+    #expect(try subject.check().isDamaged)
+    _ = try subject.repairIndex()
+    #expect(try LogState.length(subject.storage) == 5)
+    try expectWhole(subject, contents)
+  }
+
+  @Test func aDamagedCheckpointIsReplacedByOneMadeOfWhatIsThere() throws {
+    let subject = try CheckSubject(.memory)
+    let contents = try subject.contents()
+    let index = try #require(try subject.objects(.index).first)
+    try subject.replace(index, nil)
+    _ = try subject.repairIndex()
+    // Only manifests and packs say now what there was: prune deletes the registers.
+    _ = try subject.open().prune(context: CheckSubject.context())
+    for key in try subject.objects(.commits) { try subject.replace(key, nil) }
+    let checkpoint = try #require(try subject.objects(.log).last)
+    try subject.flip(checkpoint, at: 300)
+    let report = try subject.repairIndex()
+    #expect(report.steps.contains { $0.object == checkpoint.path })
+    try expectWhole(subject, contents)
+  }
+
+  @Test(arguments: DamageWay.allCases)
+  func aRegisterIsReplacedByItsManifest(_ way: DamageWay) throws {
+    let subject = try CheckSubject(.memory)
+    let contents = try subject.contents()
+    let key = try #require(ObjectKey(kind: .commits, name: subject.snapshots[1].idHex))
+    try subject.damage(key, way)
+    let report = try subject.repairIndex()
+    #expect(report.steps.contains { $0.object == key.path })
+    try expectWhole(subject, contents)
+  }
+
+  @Test func whatWasForgottenStaysForgotten() throws {
+    let subject = try CheckSubject(.memory)
+    let repository = try subject.open()
+    try repository.appendLog { log in
+      var record = LogRecord(next: log)
+      record.forget = [subject.snapshots[0].id]
+      return record
+    }
+    try subject.replace(try #require(ObjectKey(kind: .commits, name: subject.snapshots[1].idHex)), nil)
+    let contents = try subject.contents().filter { !$0.key.hasPrefix("1:") }
+    _ = try subject.repairIndex()
+    #expect(try subject.open().snapshots().snapshots.map(\.id) == subject.snapshots.dropFirst().map(\.id))
+    #expect(try subject.contents().filter { !$0.key.hasPrefix("1:") } == contents)
+    #expect(!(try subject.check(.all).isDamaged))
+  }
+
+  @Test(arguments: [DamageWay.flipped, .truncated, .empty])
+  func aDamagedAnnouncementIsMovedAside(_ way: DamageWay) throws {
+    let subject = try CheckSubject(.memory)
+    let contents = try subject.contents()
+    let repository = try subject.open()
+    let session = SessionID(random: SystemRandom.bytes(12), epoch: 0)
+    try Announcement(repository: repository, description: SessionDescription(series: nil, client: .zero), earlier: [])
+      .put(session, subject.storage)
+    let key = try #require(ObjectKey(kind: .sessions, name: session.hexadecimal))
+    try subject.damage(key, way)
+    _ = try subject.repairIndex()
+    #expect(subject.aside == ["quarantine/" + key.path])
+    try expectWhole(subject, contents)
+  }
+
+  @Test func aRunningBackupIsNotDisturbed() throws {
+    let subject = try CheckSubject(.memory)
+    let repository = try subject.open()
+    let description = SessionDescription(series: nil, client: .zero)
+    let session = try SessionWriter.begin(repository, description: description, context: RunContext())
+    try subject.replace(try #require(try subject.objects(.index).first), nil)
+    let memory = try #require(subject.storage as? MemoryStorage)
+    let before = memory.contents
+    #expect(throws: CairnError.self) { try subject.repairIndex() }
+    #expect(memory.contents == before)
+    session.abandon()
+    _ = try subject.repairIndex()
+    #expect(!(try subject.check(.all).isDamaged))
+  }
+
+  @Test(arguments: DamageWay.allCases)
+  func damagedCopiesAreMadeAgain(_ way: DamageWay) throws {
+    let subject = try CheckSubject(.local)
+    let contents = try subject.contents()
+    let slot = try #require(try subject.objects(.keys).last)
+    try subject.damage(ObjectKey.configCopies[0], way)
+    try subject.damage(slot, way)
+    let report = try subject.repairIndex()
+    #expect(Set(report.steps.map(\.object)) == ["config", slot.path])
+    #expect(report.movedAside == (way == .missing ? [] : ["quarantine/config/config", "quarantine/" + slot.path]))
+    try expectWhole(subject, contents)
+  }
+
+  @Test func aPackThatComesBackIsTakenInAgain() throws {
+    let subject = try CheckSubject(.memory)
+    let contents = try subject.contents()
+    let key = try subject.pack(of: "one")
+    let bytes = try subject.bytes(key)
+    try subject.replace(key, nil)
+    let report = try subject.repairIndex()
+    #expect(report.steps.map(\.object) == [key.path])
+    let lost = try #require(try subject.check().errors.first)
+    #expect(lost.object == "index" && lost.touched(subject.snapshots) == ["2:/one"])
+    try subject.replace(key, bytes)
+    _ = try subject.repairIndex()
+    try expectWhole(subject, contents)
+  }
+}
