@@ -22,7 +22,7 @@ final class CheckSubject {
   /// Three snapshots: `keep` and `dir/two` are the same in all, `one` differs in the last and is not in the first.
   ///
   /// - Parameter change: of the settings, before anything is stored.
-  init(_ place: CheckPlace, change: (inout Config) -> Void = { _ in }) throws {
+  init(_ place: CheckPlace, groupBytes: UInt32 = 64 << 10, change: (inout Config) -> Void = { _ in }) throws {
     switch place {
     case .memory:
       directory = nil
@@ -32,7 +32,7 @@ final class CheckSubject {
       self.directory = directory
       storage = try LocalStorage.create(path: directory.path("repository"))
     }
-    _ = try TestRepository.create(storage).changeConfig(change)
+    _ = try TestRepository.create(storage, groupBytes: groupBytes).changeConfig(change)
     let store = SampleStore(repository: try TestRepository.open(storage))
     let common: [String: SampleNode] = ["keep": .noise(1, 90_000), "dir": .directory(["two": .noise(2, 70_000), "three": .file([3])])]
     snapshots.append(try store.snapshot(common, time: 1))

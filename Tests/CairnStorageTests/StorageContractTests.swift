@@ -405,3 +405,27 @@ func key(_ kind: ObjectKey.Kind, _ number: Int) throws -> ObjectKey {
     #expect(names.sorted().map(\.name) == ["1", "10", "2", "a", "a-1", "a.1"])
   }
 }
+
+@Suite(.timeLimit(.minutes(2))) struct MoveAsideTests {
+  @Test(arguments: Subject.allCases) func whatIsMovedAsideIsKeptAndNoObjectAnyMore(_ subject: Subject) throws {
+    let fixture = try subject.make()
+    defer { fixture.end() }
+    let storage = fixture.storage
+    for kind in ObjectKey.Kind.allCases {
+      let key = kind == .config ? ObjectKey.config : try key(kind, 1)
+      var places: [String] = []
+      for content in [[1], [2, 2], [3, 3, 3]] as [[UInt8]] {
+        try storage.put(key, content)
+        places.append(try storage.moveAside(key))
+        #expect(!(try storage.exists(key)))
+        let kept =
+          try (storage as? MemoryStorage)?.movedAside[places.last ?? ""] ?? fixture.directory.read("repository/" + (places.last ?? ""))
+        #expect(kept == content)
+      }
+      #expect(Set(places).count == 3 && places.allSatisfy { $0.hasPrefix("quarantine/\(kind.rawValue)/\(key.name)") })
+      #expect(throws: StorageError.self) { try storage.moveAside(key) }
+    }
+    try storage.flush()
+    #expect(try storage.foreign(.config) == [])
+  }
+}

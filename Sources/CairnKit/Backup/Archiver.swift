@@ -44,18 +44,12 @@ struct Archiver {
     let bufferBytes = max(Int(ContentReader.bigFile), 2 * Int(config.chunker.maximum))
     let extra = max(0, min(2 * workers + 2, context.memoryBytes / 4 / bufferBytes))
     return BackupRun(
-      context: context, keys: session.repository.keys, chunker: try Self.chunker(config, session.repository.keys),
+      context: context, keys: session.repository.keys, chunker: try session.repository.makeChunker(),
       queue: WorkQueue(itemLimit: 2 * workers, chunkLimit: 2 * workers + 2),
       backlog: Backlog(limit: max(4096, context.memoryBytes / 8 / 512)),
       buffers: BufferPool(bufferBytes: bufferBytes, limit: workers + extra),
       links: HardLinks(limit: max(1024, context.memoryBytes / 16 / 640)), accounts: accounts, tally: TallyBox(), root: RootBox(),
       reportsItems: options.reportsItems, hooks: options.hooks)
-  }
-
-  private static func chunker(_ config: Config, _ keys: KeySet) throws -> Chunker {
-    do { return try Chunker(parameters: config.chunker, seed: keys.chunkerSeed) } catch {
-      throw CairnError.damaged("the config", .invalid("chunk sizes"))
-    }
   }
 
   /// Backs the planned sources up.

@@ -5,16 +5,34 @@ import CairnStorage
 enum CheckAdvice {
   /// An object that has no second copy in the repository.
   static func replace(_ object: String) -> String {
-    "If another copy of the repository has \(object), put it back and run 'cairn check --read-data'; "
-      + "otherwise 'cairn restore SNAPSHOT --target DIR' brings back everything that does not need it and names the rest."
+    switch object.split(separator: "/").first {
+    case "packs":
+      "Run 'cairn repair packs' (with --source or --from where its content may be found), then 'cairn repair snapshots'; "
+        + "'cairn restore SNAPSHOT --target DIR' brings back everything that does not need it and names the rest."
+    case "index", "commits", "log", "sessions": "Run 'cairn repair index': it makes what is lost anew from the packs and snapshots."
+    case "snapshots":
+      "If another copy of the repository has \(object), put it back; otherwise 'cairn repair snapshots --forget' takes the snapshot out of "
+        + "the list."
+    default:
+      "If another copy of the repository has \(object), put it back and run 'cairn check --read-data'; "
+        + "otherwise 'cairn restore SNAPSHOT --target DIR' brings back everything that does not need it and names the rest."
+    }
   }
+
+  /// Blobs that are in no pack that the index names.
+  static let blobs =
+    "Run 'cairn repair index'. What is still missing then, 'cairn repair packs' looks for (with --source or --from), and "
+    + "'cairn repair snapshots' makes snapshots without it."
+
+  /// What a session stored that has neither register nor announcement.
+  static let abandoned = "It only takes room, and 'cairn prune' frees it; should snapshots miss something, run 'cairn repair index' before."
 
   /// A pack whose parity can mend it.
   static let parity = "Run 'cairn repair parity': it mends the pack and needs no password."
 
   /// A damaged copy of an object that has a good one.
   static func copy(_ good: String, over damaged: String, at location: String) -> String {
-    "Replace it with the good copy: cp -f '\(location)/\(good)' '\(location)/\(damaged)'"
+    "Run 'cairn repair index', or replace it with the good copy: cp -f '\(location)/\(good)' '\(location)/\(damaged)'"
   }
 
   /// Something that nobody refers to.

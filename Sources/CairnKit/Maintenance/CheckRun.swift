@@ -80,6 +80,12 @@ struct ObjectFault: Error {
         ObjectFault(what: "cannot be used: " + (error.message.hasSuffix(".") ? String(error.message.dropLast()) : error.message)))
     }
   }
+
+  /// What is wrong, where the sentence begins with the object's path and its reason did, too.
+  func predicate(of path: String) -> String {
+    let repeated = "cannot be used: \(path) "
+    return what.hasPrefix(repeated) ? String(what.dropFirst(repeated.count)) : what
+  }
 }
 
 extension Storage {

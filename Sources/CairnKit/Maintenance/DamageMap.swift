@@ -14,6 +14,8 @@ final class DamageMap: Sendable {
     var frames: [FrameKey: FindingList.Place?] = [:]
     /// Packs with an entry in `frames`.
     var touched: Set<PackName> = []
+    /// Packs with something wrong in them, be it in no frame.
+    var noted: Set<PackName> = []
     var missing: FindingList.Place?
     var wrongLength: FindingList.Place?
   }
@@ -23,6 +25,10 @@ final class DamageMap: Sendable {
 
   /// Whether nothing bad is known: the usual case, answered without a lock.
   var isEmpty: Bool { !known.load(ordering: .acquiring) }
+
+  /// Notes that not everything of a pack is as it should be.
+  func note(_ pack: PackName) { state.withLock { _ = $0.noted.insert(pack) } }
+  func isNoted(_ pack: PackName) -> Bool { state.withLock { $0.noted.contains(pack) } }
 
   func add(pack: PackName, _ place: FindingList.Place?) {
     state.withLock { $0.packs[pack] = .some(place) }

@@ -151,8 +151,7 @@ struct PackCheck {
       case .open: unfinished[name.owner, default: 0] += 1
       case .lost:
         run.findings.add(
-          "commits/\(name.owner)", "is missing: index objects and packs of its session are there and count for nothing", .harmless,
-          next: CheckAdvice.replace("commits/\(name.owner)"))
+          key.path, "is of a run that neither was committed nor is announced", .garbage, next: CheckAdvice.abandoned)
       case .accepted, .refused, .unreadable:
         if hasDamagedIndex {
           run.findings.add(

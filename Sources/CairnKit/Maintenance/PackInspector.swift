@@ -16,6 +16,7 @@ final class PackInspector {
     let name = job.name
     guard let key = ObjectKey(kind: .packs, name: name.name) else { return }
     guard let size = job.size else {
+      run.damage.note(name)
       return run.damage.add(pack: name, add(key, "is missing"))
     }
     switch job.source {
@@ -43,7 +44,7 @@ final class PackInspector {
   private func add(_ key: ObjectKey, _ what: String) -> FindingList.Place? {
     run.findings.add(
       key.path, what, .harmless,
-      next: "No snapshot needs what is damaged, so nothing is lost; if another copy of the repository has \(key.path), put it back.")
+      next: "No snapshot needs what is damaged, so nothing is lost; 'cairn repair packs' takes the pack out of use.")
   }
 
   // MARK: - Header, directory, trailer
@@ -137,6 +138,7 @@ final class PackInspector {
     guard let what = try describe(key, expected, size: size, hash: hash, fault: fault, failure: failure, bad) else {
       return try checkIndex(expected)
     }
+    run.damage.note(name)
     let parity = hash == expected.hash ? nil : try parity(key, size: size)
     let place =
       parity?.isMendable == true

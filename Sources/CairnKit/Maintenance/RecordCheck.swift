@@ -73,7 +73,7 @@ struct RecordCheck {
     case .failure(let fault):
       run.findings.add(
         key.path, "\(fault.what); it announces a backup that is running or was interrupted, nothing else depends on it", .harmless,
-        next: CheckAdvice.prune)
+        next: CheckAdvice.replace(key.path))
     case .success(let record):
       let person = Escaping.terminal(record.user + [0x40] + record.host)
       run.findings.add(
@@ -174,9 +174,7 @@ struct RecordCheck {
         case .accepted, .refused: run.findings.add(key.path, "is named by no commit register", .garbage, next: CheckAdvice.prune)
         case .lost:
           run.findings.add(
-            "commits/\(name.session.hexadecimal)", "is missing: index objects and packs of its session are there and count for nothing",
-            .harmless,
-            next: CheckAdvice.replace("commits/\(name.session.hexadecimal)"))
+            key.path, "is of a run that neither was committed nor is announced", .garbage, next: CheckAdvice.abandoned)
         }
       }
     }

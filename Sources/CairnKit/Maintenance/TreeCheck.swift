@@ -72,7 +72,7 @@ extension CheckRun {
   private var missing: FindingList.Place? {
     findings.add(
       "index", "does not name some of the blobs that snapshots need", .loss,
-      next: "An index object, a commit register or packs of a session are gone. " + CheckAdvice.replace("index/ and packs/"))
+      next: CheckAdvice.blobs)
   }
 
   private var otherLength: FindingList.Place? {

@@ -8,16 +8,20 @@ package enum PackFile {
 
   /// Reads header, trailer and directory: what the index holds of the pack.
   ///
-  /// - Parameter size: the object's size as listed.
+  /// - Parameters:
+  ///   - size: the object's size as listed.
+  ///   - mayBeMisplaced: accept the pack of another owner under this name.
   /// - Throws: `CairnError(.damaged)` naming the pack.
-  package static func read(_ key: ObjectKey, size: UInt64, storage: any Storage, keys: KeySet) throws -> IndexedPack {
+  package static func read(
+    _ key: ObjectKey, size: UInt64, storage: any Storage, keys: KeySet, mayBeMisplaced: Bool = false
+  ) throws -> IndexedPack {
     guard let name = PackName(key.name) else { throw CairnError(.damaged, "\(key.path) is not a pack.") }
     do {
       guard size >= UInt64(PackHeader.fixedLength + PackTrailer.length) else { throw FormatError.truncated }
       let tail = try range(key, from: size - UInt64(PackTrailer.length), count: PackTrailer.length, storage)
       let trailer = try PackTrailer.decode(tail, packSize: size)
       let header = try self.header(key, size: size, storage)
-      guard header.session == name.owner else { throw FormatError.authenticationFailed }
+      guard mayBeMisplaced || header.session == name.owner else { throw FormatError.authenticationFailed }
       let sealed = try range(key, from: trailer.directoryOffset, count: Int(trailer.directoryLength), storage)
       let frames = try sealed.withUnsafeBytes { bytes throws(FormatError) in
         try PackDirectory.open(bytes, header: header, offset: trailer.directoryOffset, keys: keys)

@@ -63,6 +63,13 @@ public final class Repository: Sendable {
       sink: sink)
   }
 
+  /// What cuts files into chunks.
+  func makeChunker() throws -> Chunker {
+    do { return try Chunker(parameters: config.chunker, seed: keys.chunkerSeed) } catch {
+      throw CairnError.damaged("the config", .invalid("chunk sizes"))
+    }
+  }
+
   /// Refuses to write when the repository needs a newer writer.
   package func requireWritable() throws {
     guard config.writeFeatures & ~Config.knownWriteFeatures == 0 else {

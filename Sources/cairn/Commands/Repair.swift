@@ -13,7 +13,7 @@ struct Repair: ParsableCommand {
         cairn repair packs --source /home
         cairn repair snapshots --forget
       """,
-    subcommands: [RepairIndex.self, RepairParity.self])
+    subcommands: [RepairIndex.self, RepairPacks.self, RepairSnapshots.self, RepairParity.self])
 }
 
 /// `cairn repair index`

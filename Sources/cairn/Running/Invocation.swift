@@ -40,7 +40,10 @@ final class Invocation: Sendable {
   /// Opens the repository that options and environment name.
   func openRepository() throws -> Repository {
     let path = try repositoryPath()
-    let source = try PasswordSource.find(options, environment)
+    return try openRepository(at: path, with: PasswordSource.find(options, environment))
+  }
+
+  func openRepository(at path: [UInt8], with source: PasswordSource) throws -> Repository {
     let storage = try storageCall("opening the repository") { try LocalStorage.open(path: path) }
     let credential = try source.credential(location: Escaping.terminal(path))
     return try Repository.open(

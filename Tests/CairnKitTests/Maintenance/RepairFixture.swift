@@ -30,6 +30,13 @@ extension CheckSubject {
     return files
   }
 
+  /// The same of one snapshot, by path.
+  func contents(of snapshot: Snapshot) throws -> [String: ObjectHash] {
+    var files: [String: ObjectHash] = [:]
+    try collect(try open().loadView(), snapshot.manifest.root, "", &files)
+    return files
+  }
+
   private func collect(_ view: RepositoryView, _ id: BlobID, _ path: String, _ files: inout [String: ObjectHash]) throws {
     switch try view.trees.node(id) {
     case .inner(let items): for item in items { try collect(view, item.id, path, &files) }

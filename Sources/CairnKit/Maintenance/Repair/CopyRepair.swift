@@ -1,7 +1,8 @@
 import CairnFormat
 import CairnStorage
 
-/// Puts good copies of the config and of the key slots in the place of damaged ones.
+/// Puts good copies of the config and of the key slots in the place of damaged ones, and manifests that lie under another's name under
+/// their own.
 struct CopyRepair {
   let repository: Repository
 
@@ -19,8 +20,11 @@ struct CopyRepair {
 
   init(_ repository: Repository, _ report: inout RepairReport) throws {
     self.repository = repository
-    faults = try Self.configFaults(repository) + Self.slotFaults(repository, &report)
-    for fault in faults { report.add(fault.key.path, fault.what, "it is moved aside and \(fault.source) is copied to its place") }
+    faults = try Self.configFaults(repository) + Self.slotFaults(repository, &report) + Self.misplacedManifests(repository)
+    for fault in faults {
+      let isMissing = fault.what == "is missing"
+      report.add(fault.key.path, fault.what, "\(isMissing ? "" : "it is moved aside and ")\(fault.source) is copied to its place")
+    }
   }
 
   func perform(_ report: inout RepairReport) throws {
@@ -48,6 +52,30 @@ struct CopyRepair {
     guard let newest = good.max(by: { $0.counter < $1.counter }) else { return [] }
     for copy in good where copy.bytes != newest.bytes { bad.append((copy.key, "differs from \(newest.key.path), which is newer")) }
     return bad.map { Fault(key: $0.key, what: $0.what, good: newest.bytes, source: newest.key.path) }
+  }
+
+  /// Manifests of snapshots whose bytes lie under the name of another.
+  private static func misplacedManifests(_ repository: Repository) throws -> [Fault] {
+    let state = try RepositoryState.read(repository.storage, keys: repository.keys)
+    var wanted: [ObjectHash: ManifestName] = [:]
+    for (session, hash) in state.acceptedManifests where !state.log.isForgotten(session) {
+      let result = try ObjectFault.catching { try Records.manifest(session, hash, repository.storage, repository.keys) }
+      if case .failure = result { wanted[hash] = ManifestName(session: session, hash: hash) }
+    }
+    guard !wanted.isEmpty else { return [] }
+    var keys: [ObjectKey] = []
+    try storageCall("listing the snapshots") { try repository.storage.list(.snapshots) { key, _ in keys.append(key) } }
+    var faults: [Fault] = []
+    for key in keys.sorted() {
+      let bytes = try ObjectFault.catching { try repository.storage.readAll(key, limit: Envelope.Kind.manifest.maximumStoredBytes) }
+      guard case .success(let bytes) = bytes, let name = wanted.removeValue(forKey: SHA256Digest.hash(bytes)),
+        let own = ObjectKey(kind: .snapshots, name: name.name), own != key
+      else { continue }
+      let isThere = try storageCall("looking for \(own.path)") { try repository.storage.exists(own) }
+      faults.append(
+        Fault(key: own, what: isThere ? "holds the bytes of another object" : "is missing", good: bytes, source: key.path))
+    }
+    return faults
   }
 
   private static func slotFaults(_ repository: Repository, _ report: inout RepairReport) throws -> [Fault] {

@@ -61,7 +61,7 @@ struct IndexSurvey {
     switch result {
     case .failure(let fault):
       guard let key = ObjectKey(kind: .index, name: name) else { return }
-      damaged.append((key, isPresent ? fault.what : "is missing"))
+      damaged.append((key, isPresent ? fault.predicate(of: key.path) : "is missing"))
     case .success(let delta):
       var isWhole = true
       for pack in delta.packs {
@@ -92,7 +92,7 @@ struct IndexSurvey {
       }
       switch result {
       case .success: unnamed.append(name)
-      case .failure(let fault): unreadable.append((key, fault.what))
+      case .failure(let fault): unreadable.append((key, fault.predicate(of: key.path)))
       }
     }
   }

@@ -24,7 +24,8 @@ struct RecordSurvey {
 
   private var storage: any Storage { repository.storage }
 
-  init(_ repository: Repository) throws {
+  /// - Parameter own: maintenance runs whose index objects are about to count.
+  init(_ repository: Repository, own: Set<SessionID> = []) throws {
     self.repository = repository
     state = try RepositoryState.read(repository.storage, keys: repository.keys)
     logLength = state.log.next
@@ -33,7 +34,7 @@ struct RecordSurvey {
     try surveyLog()
     try surveyRegisters()
     try surveyManifests()
-    try surveyOwners()
+    try surveyOwners(own)
   }
 
   /// Snapshots that a record has forgotten, as far as records can be read.
@@ -102,7 +103,7 @@ struct RecordSurvey {
   }
 
   /// A session that stored something and of which neither register nor announcement is left.
-  private mutating func surveyOwners() throws {
+  private mutating func surveyOwners(_ own: Set<SessionID>) throws {
     var owners = Set<SessionID>()
     try storageCall("listing the index") {
       try storage.list(.index) { key, _ in if let name = DeltaName(key.name) { owners.insert(name.session) } }
@@ -110,7 +111,7 @@ struct RecordSurvey {
     try storageCall("listing the packs") {
       try storage.list(.packs) { key, _ in if let name = PackName(key.name) { owners.insert(name.owner) } }
     }
-    let isLost = owners.contains { !state.isDecided($0) && !state.log.owners.contains($0) && !announced.contains($0) }
+    let isLost = owners.contains { !state.isDecided($0) && !state.log.owners.contains($0) && !announced.contains($0) && !own.contains($0) }
     if isLost || logLength > state.log.next { isComplete = false }
   }
 
@@ -127,6 +128,6 @@ struct RecordSurvey {
   /// Gone meanwhile is not damaged.
   private mutating func note(_ kind: ObjectKey.Kind, _ name: String, _ fault: ObjectFault) throws {
     guard let key = ObjectKey(kind: kind, name: name), try storageCall("looking for \(name)", { try storage.exists(key) }) else { return }
-    damaged.append((key, fault.what))
+    damaged.append((key, fault.predicate(of: key.path)))
   }
 }

@@ -31,13 +31,14 @@ struct RepairCheckpoint {
   /// - Throws: `CairnError(.conflict)` when a backup is running, or others keep maintaining the repository. What was written by then says
   ///   nothing.
   func put(leaving: Set<PackName> = [], adding: [String] = []) throws -> Outcome {
+    let own = Set(adding.compactMap { DeltaName($0)?.session })
     for _ in 0..<16 {
       try context.cancellation.check()
       guard let bound = try barrier() else { continue }
-      let before = try RecordSurvey(repository)
+      let before = try RecordSurvey(repository, own: own)
       try requireNone(try survey(before).resolve(below: bound))
       // What has just been decided is part of it.
-      let records = try RecordSurvey(repository)
+      let records = try RecordSurvey(repository, own: own)
       guard records.state.log.next == bound else { continue }
       let index = try IndexSurvey(records, leaving: leaving, adding: adding, bound: bound, context)
       if let gone = adding.first(where: { !index.kept.contains($0) && !index.rewritten.contains($0) }) {

@@ -47,8 +47,12 @@ struct IndexRepair {
 
   /// Whether a checkpoint would say nothing new.
   var isEmpty: Bool {
+    isSound && index.missing.isEmpty && index.unnamed.isEmpty
+  }
+
+  /// Whether everything that is not garbage is known: packs may still be missing or damaged.
+  var isSound: Bool {
     records.damaged.isEmpty && records.readmitted.isEmpty && records.state.log.unreadable.isEmpty && !isLogShort && index.damaged.isEmpty
-      && index.missing.isEmpty && index.unnamed.isEmpty
   }
 
   func requireQuiet() throws { try checkpoint.requireQuiet(records) }
@@ -116,7 +120,10 @@ struct IndexRepair {
         "the index stops naming it; if it comes back, another 'cairn repair index' takes it in")
     }
     if !index.unnamed.isEmpty {
-      report.add("index", "does not name \(index.unnamed.count) packs that are there", "they are named again, by their own directories")
+      report.add(
+        "index",
+        index.unnamed.count == 1 ? "does not name a pack that is there" : "does not name \(index.unnamed.count) packs that are there",
+        "they are named again, by their own directories")
     }
     for (key, what) in index.unreadable {
       report.add(key.path, "\(what), and no index object that can be read names it", "")
