@@ -60,6 +60,63 @@ import Testing
     #expect(try cairn.run("repair", "parity", "ffffffffffffffffffff", setting: keyless).status == 1)
   }
 
+  private func largestPack() throws -> String? {
+    try packs().map { ($0, try Data(contentsOf: URL(fileURLWithPath: $0)).count) }.max { $0.1 < $1.1 }?.0
+  }
+
+  private func objects(_ kind: String) throws -> [String] {
+    let root = cairn.directory.string + "/repository/" + kind
+    return try FileManager.default.subpathsOfDirectory(atPath: root).sorted().map { root + "/" + $0 }
+  }
+
+  @Test func allRepairsOneAfterTheOther() throws {
+    try backedUp()
+    #expect(try cairn.run("repair", "index").text.contains("nothing to repair was found"))
+    for index in try objects("index") { try FileManager.default.removeItem(atPath: index) }
+    let check = try cairn.run("check")
+    #expect(check.status == 1 && check.errors.contains("cairn repair index"))
+    #expect(try cairn.run("repair", "packs").errors.contains("cairn repair index"))
+    let dry = try cairn.run("repair", "index", "--dry-run")
+    #expect(dry.status == 0 && dry.text.contains("this was a dry run") && dry.text.contains("is missing: the directories of its packs"))
+    #expect(try objects("index").isEmpty)
+    #expect(try cairn.run("repair", "index").status == 0)
+    #expect(try cairn.run("check", "--read-data").status == 0)
+
+    // The pack with the file's content, which is still where it was.
+    let pack = try #require(try largestPack())
+    try change(pack) { $0.removeAll() }
+    let copy = cairn.directory.string + "/data"
+    let lost = try cairn.run("repair", "packs", "--json")
+    #expect(lost.status == 3 && (lost.summary["lost"] as? [[String: Any]])?.count == 1)
+    #expect(try objects("quarantine/packs").count == 1)
+    let found = try cairn.run("repair", "packs", "--source", copy)
+    #expect(found.status == 0 && found.text.contains("found elsewhere"))
+    #expect(try cairn.run("check", "--read-data").status == 0)
+    #expect(try cairn.run("repair", "snapshots").text.contains("nothing to repair was found"))
+  }
+
+  @Test func aSnapshotIsRepairedAndForgotten() throws {
+    try backedUp()
+    try change(try #require(try largestPack())) { $0.removeAll() }
+    #expect(try cairn.run("repair", "snapshots").errors.contains("cairn repair packs"))
+    #expect(try cairn.run("repair", "packs").status == 3)
+    let repaired = try cairn.run("repair", "snapshots", "--forget")
+    #expect(repaired.status == 3 && repaired.text.contains("lost: ") && repaired.text.contains("/data/file"))
+    #expect(repaired.text.contains("takes the place of") && repaired.text.contains("forgot snapshot"))
+    #expect(try cairn.run("check", "--read-data").status == 0)
+    #expect(try cairn.run("repair", "packs", "--from-key-file", "x").status == ExitStatus.usage.rawValue)
+  }
+
+  @Test func parityMendsBeforeAnythingIsTakenApart() throws {
+    try backedUp("--parity", "32+2")
+    for pack in try packs() { try change(pack) { $0[3000] ^= 1 } }
+    let names = try packs()
+    let result = try cairn.run("repair", "packs")
+    #expect(result.status == 0 && result.text.contains("its parity mends it whole"))
+    #expect(try packs() == names)
+    #expect(try cairn.run("check", "--read-data").status == 0)
+  }
+
   @Test func theRecordsTellTheSame() throws {
     try backedUp("--parity", "8+2")
     let all = try packs()

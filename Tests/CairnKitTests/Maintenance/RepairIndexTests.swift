@@ -179,4 +179,24 @@ import Testing
     _ = try subject.repairIndex()
     try expectWhole(subject, contents)
   }
+
+  @Test func whatWasCondemnedAndNotSweptCountsAgain() throws {
+    let subject = try CheckSubject(.memory)
+    let contents = try subject.contents()
+    let pack = try #require(PackName(subject.pack(of: "one").name))
+    try subject.open().appendLog { log in
+      var record = LogRecord(next: log)
+      record.condemn = [pack]
+      return record
+    }
+    #expect(!(try subject.check(.all).isDamaged))
+    try subject.tag(0, "later")
+    let record = try #require(try subject.objects(.log).first)
+    try subject.flip(record, at: 100)
+    _ = try subject.repairIndex()
+    #expect(try LogState.readComplete(subject.storage, keys: subject.open().keys).condemned.isEmpty)
+    _ = try subject.open().prune(context: CheckSubject.context())
+    #expect(try subject.objects(.packs).contains { $0.name == pack.name })
+    try expectWhole(subject, contents)
+  }
 }

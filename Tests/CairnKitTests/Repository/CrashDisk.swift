@@ -9,6 +9,8 @@ final class CrashDisk: Sendable {
   struct Content: Sendable {
     var objects: [ObjectKey: [UInt8]] = [:]
     var volatile: Set<ObjectKey> = []
+    /// What was moved aside.
+    var aside: [[UInt8]] = []
   }
   private let state: Mutex<Content>
 
@@ -118,6 +120,18 @@ final class CrashProcess: Storage {
       }
       if !wasThere { throw .notFound(key) }
     }
+  }
+  func moveAside(_ key: ObjectKey) throws(StorageError) -> String {
+    try change { () throws(StorageError) in
+      let wasThere = disk.change { content in
+        guard let bytes = content.objects.removeValue(forKey: key) else { return false }
+        content.volatile.remove(key)
+        content.aside.append(bytes)
+        return true
+      }
+      if !wasThere { throw .notFound(key) }
+    }
+    return "quarantine/" + key.path
   }
   func flush() throws(StorageError) {
     try change { () throws(StorageError) in

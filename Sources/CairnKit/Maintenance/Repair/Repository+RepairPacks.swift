@@ -25,7 +25,7 @@ extension Repository {
     let start = SystemClock.monotonicNanoseconds()
     var repair = try PackRepair(self, options, context)
     repair.report.isDryRun = options.repair.dryRun
-    if repair.hasWork { try repair.checkpoint.requireQuiet(RecordSurvey(self)) }
+    if repair.needsCheckpoint { try repair.checkpoint.requireQuiet(RecordSurvey(self)) }
     options.repair.onPlan?(repair.report.steps)
     if !options.repair.dryRun, repair.hasWork { try repair.perform() }
     repair.report.seconds = Double(SystemClock.monotonicNanoseconds() - start) / 1e9
@@ -41,6 +41,8 @@ struct PackRepair {
   let checkpoint: RepairCheckpoint
   private let view: RepositoryView
   private let bad: [PackExamination.BadPack]
+  /// Names of packs that their parity mends whole.
+  private let mendable: [String]
   private let wanted = WantedBlobs()
   /// Paths that the damage touches.
   private var likely: [[UInt8]] = []
@@ -62,13 +64,16 @@ struct PackRepair {
     try MissingBlobs(view, wanted).find(context)
     var found = CheckReport()
     findings.finish(into: &found)
-    let mendable = Set(found.errors.filter(\.isMendable).map(\.object))
-    bad = examination.bad.filter { !mendable.contains(Self.path($0.name)) }
-    describe(found, mendable)
+    let mended = Set(found.errors.filter(\.isMendable).map(\.object))
+    bad = examination.bad.filter { !mended.contains(Self.path($0.name)) }
+    mendable = examination.bad.map(\.name).filter { mended.contains(Self.path($0)) }.map(\.name)
+    describe(found, mended)
   }
 
   /// Whether anything can be done.
-  var hasWork: Bool { !bad.isEmpty || wanted.count > 0 && (!options.others.isEmpty || !options.sources.isEmpty) }
+  var hasWork: Bool { !mendable.isEmpty || needsCheckpoint }
+
+  fileprivate var needsCheckpoint: Bool { !bad.isEmpty || wanted.count > 0 && (!options.others.isEmpty || !options.sources.isEmpty) }
 
   private static func path(_ name: PackName) -> String { "packs/\(name.name.prefix(2))/\(name.name)" }
 
@@ -103,7 +108,7 @@ struct PackRepair {
       var seen = Set<[UInt8]>()
       likely += finding.affected.map(\.path).filter { seen.insert($0).inserted }
       if mendable.contains(finding.object) {
-        report.add(finding.object, finding.what, "left to 'cairn repair parity', which mends it whole")
+        report.add(finding.object, finding.what, "its parity mends it whole")
       } else if paths.contains(finding.object) {
         let isMissing = finding.what == "is missing"
         report.add(
@@ -119,6 +124,10 @@ struct PackRepair {
   // MARK: - Doing it
 
   mutating func perform() throws {
+    if !mendable.isEmpty {
+      _ = try ParityRepair(repository.storage, isDryRun: false, context: context) { _ in }.perform(mendable)
+    }
+    guard needsCheckpoint else { return }
     let names = Set(bad.map(\.name))
     let deltas = try save(names)
     _ = try checkpoint.put(leaving: names, adding: deltas)
