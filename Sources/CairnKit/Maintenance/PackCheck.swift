@@ -59,6 +59,7 @@ struct PackCheck {
       return hasDamagedIndex
     }
     try reportOthers(listed, hasDamagedIndex: hasDamagedIndex)
+    reportCondemned(listed)
   }
 
   private func list() throws -> [PackName: Listed] {
@@ -135,6 +136,17 @@ struct PackCheck {
       listed[name]?.isNamed = true
       run.packs.add()
       guard queue.push(Job(source: .unlisted(name), size: listed[name]?.size, isReadWhole: selection.contains(name))) else { return }
+    }
+  }
+
+  /// Packs that will go unless somebody turns out to need them.
+  private func reportCondemned(_ listed: [PackName: Listed]) {
+    for (record, packs) in run.view.state.log.condemned {
+      let count = packs.count { listed[$0] != nil }
+      guard count > 0 else { continue }
+      run.findings.add(
+        "log/\(Records.logName(record))", "condemns \(count) packs that are still there, because backups were running", .garbage,
+        next: CheckAdvice.prune)
     }
   }
 

@@ -59,6 +59,7 @@ struct RecordCheck {
         announced.insert(session)
       }
     }
+    for session in announced.sorted() where state.log.isFolded(session) { noteSettled("sessions/\(session.hexadecimal)") }
     for session in announced where !state.isDecided(session) && !state.log.isFoldedOut(session) { try check(session) }
     return announced
   }
@@ -85,7 +86,9 @@ struct RecordCheck {
   private func checkRegisters(_ unreadable: Set<SessionID>) throws {
     try storageCall("listing the commit registers") {
       try run.storage.list(.commits) { key, _ in
-        if SessionID(hex: key.name) == nil {
+        if let session = SessionID(hex: key.name) {
+          if state.log.isFolded(session) { noteSettled(key.path) }
+        } else {
           run.findings.add(key.path, "is no commit register", .garbage, next: CheckAdvice.foreign(key.path, at: run.storage.location))
         }
       }
@@ -102,6 +105,11 @@ struct RecordCheck {
       let place = run.findings.add(key.path, what, .harmless, next: CheckAdvice.replace(key.path))
       if present.contains(session) { run.findings.touch(place, session.hexadecimal, [0x2f], isLoss: false) }
     }
+  }
+
+  /// What the newest checkpoint has made void.
+  private func noteSettled(_ object: String) {
+    run.findings.add(object, "is of a backup that a later checkpoint has settled", .garbage, next: CheckAdvice.prune)
   }
 
   // MARK: - Manifests

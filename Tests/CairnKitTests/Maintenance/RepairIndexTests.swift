@@ -189,7 +189,9 @@ import Testing
       record.condemn = [pack]
       return record
     }
-    #expect(!(try subject.check(.all).isDamaged))
+    let check = try subject.check(.all)
+    #expect(check.errors.isEmpty && check.hints.map(\.object) == ["log/0000000000000000"])
+    #expect(check.hints.first?.next.contains("cairn prune") == true)
     try subject.tag(0, "later")
     let record = try #require(try subject.objects(.log).first)
     try subject.flip(record, at: 100)
@@ -198,5 +200,19 @@ import Testing
     _ = try subject.open().prune(context: CheckSubject.context())
     #expect(try subject.objects(.packs).contains { $0.name == pack.name })
     try expectWhole(subject, contents)
+  }
+
+  @Test func whatACheckpointHasSettledIsGarbageAndPruneTakesItAway() throws {
+    let subject = try CheckSubject(.memory)
+    try subject.replace(try #require(try subject.objects(.index).first), nil)
+    _ = try subject.repairIndex()
+    let check = try subject.check(.all)
+    #expect(check.errors.isEmpty && check.hints.allSatisfy { $0.next.contains("cairn prune") })
+    // Three registers and the log record before the checkpoint; the other index objects go on counting.
+    #expect(check.hints.map(\.object) == subject.snapshots.map { "commits/" + $0.idHex }.sorted() + ["log/0000000000000000"])
+    _ = try subject.open().prune(context: CheckSubject.context())
+    let after = try subject.check(.all)
+    #expect(after.errors.isEmpty && after.hints.isEmpty, "\(after.hints.map(\.sentence))")
+    #expect(try subject.objects(.commits).isEmpty)
   }
 }
