@@ -22,7 +22,7 @@ final class PackInspector {
     switch job.source {
     case .indexed(let expected): try inspect(key, name, expected, size: size, isReadWhole: job.isReadWhole)
     case .unlisted:
-      let own = try ObjectFault.catching { try PackFile.read(key, size: size, storage: run.storage, keys: run.keys) }
+      let own = try ObjectFault.catching { try PackFile.read(key, size: size, storage: run.storage, keys: run.keys, .damagedTrailer) }
       switch own {
       case .success(let expected): try inspect(key, name, expected, size: size, isReadWhole: job.isReadWhole)
       case .failure(let fault): run.damage.add(pack: name, add(key, fault.what))

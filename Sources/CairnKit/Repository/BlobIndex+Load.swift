@@ -78,7 +78,7 @@ extension BlobIndex {
     var builder = IndexRunBuilder()
     for (key, size) in unknown {
       do {
-        builder.add([try PackFile.read(key, size: size, storage: repository.storage, keys: repository.keys)], digest: nil)
+        builder.add([try PackFile.read(key, size: size, storage: repository.storage, keys: repository.keys, .damagedTrailer)], digest: nil)
       } catch let error as CairnError where error.concernsOneObject {
         problems.append(ItemProblem(path: Array(key.path.utf8), during: "reading its directory", message: error.message))
       }

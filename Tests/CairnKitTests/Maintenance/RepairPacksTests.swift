@@ -154,4 +154,29 @@ import Testing
     #expect(report.packsRead == 1 && report.steps.map(\.object) == [key.path])
     #expect(throws: CairnError.self) { try repair(subject) { $0.packs = ["ffffffffffffffff"] } }
   }
+
+  @Test func aPackWithoutTrailerIsReadAllTheSame() throws {
+    let subject = try CheckSubject(.memory)
+    let contents = try subject.contents()
+    for pack in try subject.objects(.packs) { try subject.damage(pack, .lastByte) }
+    for index in try subject.objects(.index) { try subject.replace(index, nil) }
+    _ = try subject.repairIndex()
+    let report = try repair(subject)
+    #expect(report.lost.isEmpty && report.blobsLost == 0 && report.movedAside.count == report.steps.count)
+    try expectWhole(subject, contents)
+  }
+
+  @Test func aPackThatNobodyCanReadIsNamedAndMovedAside() throws {
+    let subject = try CheckSubject(.memory)
+    let key = try subject.pack(of: "one")
+    let bytes = try subject.bytes(key)
+    try subject.replace(key, Array(bytes.prefix(100)))
+    for index in try subject.objects(.index) { try subject.replace(index, nil) }
+    let index = try subject.repairIndex()
+    #expect(index.steps.contains { $0.object == key.path && $0.action.isEmpty })
+    let report = try repair(subject)
+    #expect(report.steps.contains { $0.object == key.path && $0.what.contains("no index object names it") })
+    #expect(report.movedAside == ["quarantine/packs/" + key.name] && report.lost.map { text($0.path) } == ["/one"])
+    #expect(!(try repair(subject).steps.contains { $0.object == key.path }))
+  }
 }

@@ -35,7 +35,7 @@ struct BlobSearch {
       guard let key = ObjectKey(kind: .packs, name: name.name) else { continue }
       // What cannot be read has nothing to give.
       _ = try ObjectFault.catching {
-        let pack = try PackFile.read(key, size: size, storage: repository.storage, keys: repository.keys, mayBeMisplaced: true)
+        let pack = try PackFile.read(key, size: size, storage: repository.storage, keys: repository.keys, [.misplaced, .damagedTrailer])
         try search(LoadedPack(pack), key)
       }
     }

@@ -88,7 +88,7 @@ struct IndexSurvey {
       else { continue }
       try context.cancellation.check()
       let result = try ObjectFault.catching {
-        _ = try PackFile.read(key, size: size, storage: repository.storage, keys: repository.keys)
+        _ = try PackFile.read(key, size: size, storage: repository.storage, keys: repository.keys, .damagedTrailer)
       }
       switch result {
       case .success: unnamed.append(name)
@@ -113,7 +113,7 @@ struct IndexSurvey {
     for name in unnamed where seen.insert(name).inserted {
       try context.cancellation.check()
       guard let key = ObjectKey(kind: .packs, name: name.name), let size = stored[name] else { continue }
-      try writer.add(try PackFile.read(key, size: size, storage: repository.storage, keys: repository.keys))
+      try writer.add(try PackFile.read(key, size: size, storage: repository.storage, keys: repository.keys, .damagedTrailer))
     }
     return try writer.finish()
   }

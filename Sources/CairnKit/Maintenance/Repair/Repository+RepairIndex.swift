@@ -55,6 +55,9 @@ struct IndexRepair {
     records.damaged.isEmpty && records.readmitted.isEmpty && records.state.log.unreadable.isEmpty && !isLogShort && index.damaged.isEmpty
   }
 
+  /// Packs that no index object names and that cannot be opened.
+  var unreadablePacks: [(key: ObjectKey, what: String)] { index.unreadable }
+
   func requireQuiet() throws { try checkpoint.requireQuiet(records) }
 
   func perform(_ report: inout RepairReport) throws {

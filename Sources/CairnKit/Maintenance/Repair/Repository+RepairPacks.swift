@@ -43,6 +43,8 @@ struct PackRepair {
   private let bad: [PackExamination.BadPack]
   /// Names of packs that their parity mends whole.
   private let mendable: [String]
+  /// Packs that no index object names and that cannot be opened.
+  private let unreadable: [(key: ObjectKey, what: String)]
   private let wanted = WantedBlobs()
   /// Paths that the damage touches.
   private var likely: [[UInt8]] = []
@@ -53,7 +55,7 @@ struct PackRepair {
     self.options = options
     self.context = context
     checkpoint = RepairCheckpoint(repository: repository, options: options.repair, context: context)
-    try IndexRepair.requireSound(repository, context)
+    unreadable = try IndexRepair.requireSound(repository, context).unreadablePacks
     view = try repository.loadView()
     let findings = FindingList()
     let run = CheckRun(view: view, options: CheckOptions(readData: .all), context: context, findings: findings)
@@ -68,10 +70,13 @@ struct PackRepair {
     bad = examination.bad.filter { !mended.contains(Self.path($0.name)) }
     mendable = examination.bad.map(\.name).filter { mended.contains(Self.path($0)) }.map(\.name)
     describe(found, mended)
+    for (key, what) in unreadable {
+      report.add(key.path, "\(what), and no index object names it", "nobody can tell what it holds; it is moved aside")
+    }
   }
 
   /// Whether anything can be done.
-  var hasWork: Bool { !mendable.isEmpty || needsCheckpoint }
+  var hasWork: Bool { !mendable.isEmpty || !unreadable.isEmpty || needsCheckpoint }
 
   fileprivate var needsCheckpoint: Bool { !bad.isEmpty || wanted.count > 0 && (!options.others.isEmpty || !options.sources.isEmpty) }
 
@@ -127,13 +132,14 @@ struct PackRepair {
     if !mendable.isEmpty {
       _ = try ParityRepair(repository.storage, isDryRun: false, context: context) { _ in }.perform(mendable)
     }
-    guard needsCheckpoint else { return }
-    let names = Set(bad.map(\.name))
-    let deltas = try save(names)
-    _ = try checkpoint.put(leaving: names, adding: deltas)
-    for pack in bad {
-      guard pack.isThere, let key = ObjectKey(kind: .packs, name: pack.name.name) else { continue }
-      if let place = try repository.moveAside(key) { report.movedAside.append(place) }
+    if needsCheckpoint {
+      let names = Set(bad.map(\.name))
+      let deltas = try save(names)
+      _ = try checkpoint.put(leaving: names, adding: deltas)
+    }
+    let packs = bad.filter(\.isThere).map(\.name.name) + unreadable.map(\.key.name)
+    for name in packs {
+      if let place = try repository.moveAside(try Records.key(.packs, name)) { report.movedAside.append(place) }
     }
     try storageCall("making the repair durable") { try repository.storage.flush() }
     try tellLosses()
@@ -196,10 +202,11 @@ struct PackRepair {
 
 extension IndexRepair {
   /// - Throws: `CairnError(.damaged)` where records or index objects are damaged: what is missing then may only be unnamed.
-  static func requireSound(_ repository: Repository, _ context: RunContext) throws {
+  @discardableResult
+  static func requireSound(_ repository: Repository, _ context: RunContext) throws -> IndexRepair {
     var report = RepairReport()
     let plan = try IndexRepair(repository, RepairOptions(), context, &report)
-    guard !plan.isSound else { return }
+    guard !plan.isSound else { return plan }
     throw CairnError(
       .damaged, "The index or the log is damaged: \(report.steps.first?.sentence ?? "")",
       guidance: "Run 'cairn repair index' first.")
