@@ -47,6 +47,8 @@ public struct CairnError: Error, Sendable, CustomStringConvertible {
     public static let conflict = Code(13, 1)
     /// Maintenance revoked the session of a backup that was silent for too long; running again helps.
     public static let revoked = Code(14, 1)
+    /// The repository lacks what this machine has seen in it before.
+    public static let rolledBack = Code(15, 30)
   }
 
   public let code: Code

@@ -29,6 +29,8 @@ public enum ProgressEvent: Sendable {
   case item(path: [UInt8], action: ItemAction, bytes: UInt64, isDirectory: Bool)
   /// A whole sentence for the person at the terminal.
   case message(String)
+  /// As `message`, and not to be kept back even where little is to be said.
+  case warning(String)
   /// The totals are known now.
   case scanned(files: UInt64, bytes: UInt64)
 }

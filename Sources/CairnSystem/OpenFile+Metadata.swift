@@ -31,4 +31,13 @@ extension OpenFile {
   package func setInodeFlags(_ flags: UInt32) throws(FileError) {
     try checked(retrying(.metadata) { Int(cairn_set_inode_flags(descriptor, flags)) }, "set the inode flags of", path)
   }
+
+  /// Where the file lies now, without links in the way; nil where /proc does not tell.
+  package var currentPath: [UInt8]? {
+    // Best effort, as said.
+    guard let folder = try? OpenFile.open(Array("/proc/self/fd".utf8), [.read, .directory]),
+      let path = try? FileSystem.readLink(at: folder, name: Array(String(descriptor).utf8)), path.first == 0x2f
+    else { return nil }
+    return path
+  }
 }

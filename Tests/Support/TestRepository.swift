@@ -19,7 +19,10 @@ package enum TestRepository {
       storage, credential: credential, parameters: parameters, options: OpenOptions(cacheDirectory: cacheDirectory))
   }
 
-  package static func open(_ storage: any Storage, cacheDirectory: [UInt8]? = nil) throws -> Repository {
-    try Repository.open(storage, credential: credential, options: OpenOptions(cacheDirectory: cacheDirectory))
+  package static func open(
+    _ storage: any Storage, cacheDirectory: [UInt8]? = nil, stateDirectory: [UInt8]? = nil, sink: any ProgressSink = NoProgress()
+  ) throws -> Repository {
+    let options = OpenOptions(cacheDirectory: cacheDirectory, stateDirectory: stateDirectory)
+    return try Repository.open(storage, credential: credential, options: options, sink: sink)
   }
 }

@@ -14,6 +14,8 @@ public struct CheckOptions: Sendable {
   }
 
   public var readData: ReadData = .none
+  /// Take what is there for what this machine has seen, even where it has seen newer things: they are not missed from then on.
+  public var acceptsRollback = false
 
   public init(readData: ReadData = .none) { self.readData = readData }
 }

@@ -15,12 +15,13 @@ extension Repository {
     let findings = FindingList()
     try CopyCheck(repository: self, findings: findings).perform()
     try LogCheck(repository: self, findings: findings).perform()
-    let view = try loadView()
+    let view = try loadView(isReporting: false)
     let run = CheckRun(view: view, options: options, context: context, findings: findings)
     let records = try RecordCheck(run: run).perform()
     try ForeignCheck(run: run).perform()
     try PackCheck(run: run, records: records).perform()
     try TreeCheck(run: run).perform()
+    if options.acceptsRollback { accept(view.state) } else { AnchorCheck(state: view.state, findings: findings).perform() }
     findings.finish(into: &report)
     run.fill(&report)
     report.seconds = Double(SystemClock.monotonicNanoseconds() - start) / 1e9

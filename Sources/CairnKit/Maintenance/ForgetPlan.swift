@@ -33,6 +33,8 @@ public struct ForgetPlan: Sendable {
   public internal(set) var problems: [ItemProblem] = []
 
   var sessions: [SessionID] = []
+  /// What the repository lacked that this machine has seen in it before.
+  var divergences: [Divergence] = []
   /// Changes of tags that the plan knew of.
   var amendments: [SessionID: SnapshotAmendment] = [:]
 

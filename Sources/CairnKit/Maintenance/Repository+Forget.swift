@@ -17,10 +17,11 @@ extension Repository {
     guard !options.snapshots.isEmpty || !options.policy.isEmpty || (options.allowsRemovingAll && isFiltered) else {
       throw CairnError(.usage, "There is no policy that keeps anything, and no snapshot is named; nothing was forgotten.")
     }
-    let state = try RepositoryState.read(storage, keys: keys)
+    let state = try readState()
     let list = try snapshots(state)
     var plan = ForgetPlan()
     plan.problems = list.problems
+    plan.divergences = state.divergences
     plan.amendments = state.log.amendments
     if options.snapshots.isEmpty {
       try decide(options, list.snapshots, now, &plan)
@@ -82,10 +83,11 @@ extension Repository {
   /// Takes the plan's snapshots out of view. Their data stays until a prune has swept; until then `undoForget` brings them back.
   ///
   /// - Returns: how many were forgotten by this call: another program may have been faster.
-  /// - Throws: `CairnError(.conflict)` for a plan that has grown stale, `.storage` where the storage would never let go of a snapshot;
-  ///   then nothing was forgotten.
+  /// - Throws: `CairnError(.conflict)` for a plan that has grown stale, `.rolledBack` for one that was made from an older state of the
+  ///   repository than this machine has seen, `.storage` where the storage would never let go of a snapshot; then nothing was forgotten.
   @discardableResult
   public func forget(_ plan: ForgetPlan) throws -> Int {
+    try plan.divergences.requireNone("forgotten", at: location)
     try requireDeletable(plan.removed)
     var count = 0
     for start in stride(from: 0, to: plan.sessions.count, by: Limits.logSessions) {
@@ -136,7 +138,7 @@ public struct ForgottenSnapshots: Sendable {
 extension Repository {
   /// What was forgotten and is still known.
   public func forgottenSnapshots() throws -> ForgottenSnapshots {
-    let state = try RepositoryState.read(storage, keys: keys)
+    let state = try readState()
     let known = try committed(state).filter { state.log.isForgotten($0.session) && !state.log.isLost($0.session) }
     let list = try readSnapshots(known, state)
     let lost = state.log.forgottenIn.keys.filter(state.log.isLost).map(\.hexadecimal).sorted()

@@ -71,6 +71,8 @@ public struct RepositoryParameters: Sendable {
 public struct OpenOptions: Sendable {
   /// Where index images are kept between runs; nil keeps them in memory for this run only.
   public var cacheDirectory: [UInt8]?
+  /// Where it is kept what this machine has seen of repositories; nil keeps nothing, so that no rollback is noticed.
+  public var stateDirectory: [UInt8]?
   /// The budget for caches and tables, in bytes.
   public var memoryBytes: Int
   #if FAULT_INJECTION
@@ -78,8 +80,9 @@ public struct OpenOptions: Sendable {
     package var brokenRules: Set<SafetyRule> = []
   #endif
 
-  public init(cacheDirectory: [UInt8]? = nil, memoryBytes: Int = 256 << 20) {
+  public init(cacheDirectory: [UInt8]? = nil, stateDirectory: [UInt8]? = nil, memoryBytes: Int = 256 << 20) {
     self.cacheDirectory = cacheDirectory
+    self.stateDirectory = stateDirectory
     self.memoryBytes = memoryBytes
   }
 }

@@ -25,7 +25,8 @@ struct IndexCache {
     return try? makeDirectories(path + Array("/\(repository.idHex)/index".utf8))
   }
 
-  private static func makeDirectories(_ path: [UInt8]) throws(FileError) -> OpenFile {
+  /// Opens a directory, making those of its path that are missing, for this user alone.
+  static func makeDirectories(_ path: [UInt8]) throws(FileError) -> OpenFile {
     var directory = try OpenFile.open(path.first == 0x2f ? [0x2f] : [0x2e], [.read, .directory])
     for name in path.split(separator: 0x2f) {
       do { try FileSystem.makeDirectory(at: directory, name: Array(name), mode: 0o700) } catch  where error.errno == .fileExists {}

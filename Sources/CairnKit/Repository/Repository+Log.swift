@@ -49,7 +49,9 @@ extension Repository {
     guard try putRecord(key, bytes) else { return false }
     var ignored: [ItemProblem] = []
     let log = try LogState.read(storage, keys: keys, problems: &ignored)
-    return log.digests[record.index] == SHA256Digest.hash(bytes)
+    guard log.digests[record.index] == SHA256Digest.hash(bytes) else { return false }
+    remember(log)
+    return true
   }
 
   /// On a full disk the reserve is given up for it: it is what frees space in the end.

@@ -8,7 +8,7 @@ extension Repository {
   /// A snapshot whose register is damaged is still listed, because its manifest is authenticated by itself; the damage is a
   /// problem of the result.
   public func snapshots() throws -> SnapshotList {
-    try snapshots(RepositoryState.read(storage, keys: keys))
+    try snapshots(readState())
   }
 
   func snapshots(_ state: RepositoryState) throws -> SnapshotList {
@@ -42,7 +42,7 @@ extension Repository {
       }
     }
     snapshots.sort { ($0.manifest.time, $0.id) < ($1.manifest.time, $1.id) }
-    return SnapshotList(snapshots: snapshots, problems: problems)
+    return SnapshotList(snapshots: snapshots, problems: problems, missingIDs: state.missingSnapshots.map(\.hexadecimal))
   }
 
   /// Manifest objects that lie in the storage for the given sessions.

@@ -1,6 +1,7 @@
 package import CairnFormat
 package import CairnStorage
 import CairnSystem
+import Synchronization
 
 /// An open repository: its storage, keys and choices. Cheap to pass around; safe from any thread.
 ///
@@ -16,6 +17,8 @@ public final class Repository: Sendable {
   /// For `key add` and `key export`; never leaves memory otherwise.
   package let master: SecretBytes
   package let sink: any ProgressSink
+  /// What was said already of differences to earlier states.
+  let reportedDivergences = Mutex<Set<Divergence>>([])
 
   package init(
     storage: any Storage, keys: KeySet, config: Config, options: OpenOptions, slot: String, info: SlotInfo, master: SecretBytes,

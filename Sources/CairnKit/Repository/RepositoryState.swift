@@ -10,6 +10,8 @@ package struct RepositoryState: Sendable {
   package var unreadableRegisters: [SessionID] = []
   package var log = LogState()
   package var problems: [ItemProblem] = []
+  /// How it falls behind what this machine has seen before; set by `Repository.readState`.
+  package var divergences: [Divergence] = []
 
   /// Reads everything: the log first, then the registers (FORMAT.md, "Write order, read order").
   ///

@@ -43,9 +43,11 @@ extension Repository {
   ///
   /// Index objects that are damaged do not stop it: the directories of packs that no readable delta names take their place,
   /// and the damage becomes a problem of the view.
-  package func loadView() throws -> RepositoryView {
+  ///
+  /// - Parameter isReporting: false leaves it to the caller to say how the repository falls behind what this machine has seen.
+  package func loadView(isReporting: Bool = true) throws -> RepositoryView {
     while true {
-      let view = try loadView(RepositoryState.read(storage, keys: keys), forWriting: false)
+      let view = try loadView(readState(isReporting: isReporting), forWriting: false)
       // What a newer checkpoint has made void may have gone while it was read.
       if try view.problems.isEmpty || LogState.length(storage) == view.state.log.next { return view }
     }

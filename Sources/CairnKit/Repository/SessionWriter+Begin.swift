@@ -37,7 +37,7 @@ extension SessionWriter {
     }
     let announcement = Announcement(repository: repository, description: description, earlier: earlier.sessions)
     if repository.breaks(.listBeforeSession) {
-      let view = try repository.loadView(RepositoryState.read(storage, keys: repository.keys, forWriting: true), forWriting: true)
+      let view = try repository.loadView(repository.readState(forWriting: true), forWriting: true)
       return try announcement.make(storage, epoch: view.state.log.next) { try start($0, view) }
     }
     while true {
@@ -57,7 +57,7 @@ extension SessionWriter {
   /// - Returns: nil when the log has moved between reading it and the announcement, or while the index was read and something of it
   ///   is missing: a checkpoint may have taken it away.
   private static func load(_ repository: Repository, _ storage: any Storage, epoch: UInt64) throws -> RepositoryView? {
-    let state = try RepositoryState.read(storage, keys: repository.keys, forWriting: true)
+    let state = try repository.readState(forWriting: true)
     guard state.log.next == epoch else { return nil }
     let view = try repository.loadView(state, forWriting: true)
     return try view.problems.isEmpty || LogState.length(storage) == epoch ? view : nil

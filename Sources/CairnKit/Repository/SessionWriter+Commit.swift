@@ -94,6 +94,7 @@ extension SessionWriter {
         id,
         CommitRecord(decision: .snapshot, deltas: listable(deltas, run), manifest: hash, previous: manifest.previousCommit))
       try requireNotFolded(id)
+      repository.remember(id)
       finish(run)
       return Snapshot(id: id, manifest: manifest, object: hash)
     }

@@ -21,6 +21,11 @@ public struct SnapshotList: Sendable {
   public let snapshots: [Snapshot]
   /// Objects that are damaged or missing, named by their path in the repository.
   public let problems: [ItemProblem]
+  /// Snapshots that this machine has seen and that are gone although nobody has forgotten them, as 32 hexadecimal digits.
+  public let missingIDs: [String]
+
+  /// Whether the list holds all that it should.
+  public var isComplete: Bool { problems.isEmpty && missingIDs.isEmpty }
 }
 
 /// Which snapshots a command looks at.

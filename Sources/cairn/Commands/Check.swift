@@ -23,6 +23,9 @@ struct Check: ParsableCommand, Verb {
     help: ArgumentHelp("Read some data: the nth of m parts, a percentage, or about that much.", valueName: "n/m|p%|size"))
   var readDataSubset: String?
 
+  @Flag(help: "Accept what is there, although this machine has seen newer things: an older copy was put back on purpose.")
+  var acceptRollback = false
+
   @OptionGroup(title: "Global options") var global: GlobalOptions
 
   var phase: String { "check" }
@@ -35,7 +38,9 @@ struct Check: ParsableCommand, Verb {
     let what = try readDataSubset.map { try CheckOptions.ReadData(subset: $0) } ?? (readData ? .all : .none)
     let repository = try run.openRepository()
     run.stopsOnSignals()
-    let report = try run.withProgress { try repository.check(CheckOptions(readData: what), context: run.context) }
+    var options = CheckOptions(readData: what)
+    options.acceptsRollback = acceptRollback
+    let report = try run.withProgress { try repository.check(options, context: run.context) }
     CheckOutput(console: run.console).print(report)
     return report.isDamaged ? .failed : .success
   }

@@ -67,8 +67,8 @@ struct Restore: ParsableCommand, Verb {
     run.stopsOnSignals()
     let list = try repository.snapshots()
     for problem in list.problems { run.reporter.report(problem) }
-    // Among snapshots that could not all be read, the latest may be older than the one that was meant.
-    let isCertain = list.problems.isEmpty || !snapshot.selector.hasPrefix("latest")
+    // Where snapshots are missing or cannot be read, the latest may be older than the one that was meant.
+    let isCertain = list.isComplete || !snapshot.selector.hasPrefix("latest")
     let chosen = try SnapshotSelector.resolve(snapshot.selector, in: list.snapshots, filter: filters.filter(run.environment))
     let place = try target?.bytes ?? InPlace.target(of: chosen, path: snapshot.path, in: repository.loadView())
     var options = RestoreOptions(snapshot: chosen, target: place)
@@ -86,7 +86,7 @@ struct Restore: ParsableCommand, Verb {
     let report = try run.withProgress { try repository.restore(options, context: run.context) }
     RestoreSummary(report: report, isDryRun: dryRun).print(to: run.console)
     if !isCertain {
-      run.reporter.report(.message("Some snapshots cannot be read: a later one than \(chosen.shortID) may be among them."))
+      run.reporter.report(.message("Some snapshots are missing or cannot be read: a later one than \(chosen.shortID) may be among them."))
     }
     return report.problems > 0 || !isCertain ? .incomplete : .success
   }

@@ -14,7 +14,8 @@ final class Reporter: ProgressSink {
   func report(_ event: ProgressEvent) {
     switch event {
     case .problem(let problem): report(problem)
-    case .message(let sentence): report(message: sentence)
+    case .message(let sentence): report(message: sentence, isWarning: false)
+    case .warning(let sentence): report(message: sentence, isWarning: true)
     case .item(let path, let action, let bytes, let isDirectory):
       if console.verbosity >= 2 { item(path, action, bytes, isDirectory) }
     case .scanned(let files, let bytes):
@@ -39,15 +40,15 @@ final class Reporter: ProgressSink {
       })
   }
 
-  private func report(message: String) {
+  private func report(message: String, isWarning: Bool) {
     if console.json {
       console.complain(
         JSONLine.object { line in
           line.member("message_type", "message")
           line.member("message", message)
         })
-    } else if !console.isQuiet {
-      console.complain(message)
+    } else if isWarning || !console.isQuiet {
+      console.complain(isWarning ? "warning: " + message : message)
     }
   }
 

@@ -12,6 +12,7 @@ struct EnvironmentVariables: Sendable {
     case passwordDescriptor = "PASSWORD_FD"
     case keyFile = "KEY_FILE"
     case cacheDirectory = "CACHE_DIR"
+    case stateDirectory = "STATE_DIR"
     case compression = "COMPRESSION"
     case memory = "MEMORY"
     case host = "HOST"
@@ -19,7 +20,7 @@ struct EnvironmentVariables: Sendable {
     case progressRate = "PROGRESS_FPS"
 
     /// Whether `RESTIC_<NAME>` stands in for it.
-    var hasFallback: Bool { ![.passwordDescriptor, .keyFile, .memory].contains(self) }
+    var hasFallback: Bool { ![.passwordDescriptor, .keyFile, .stateDirectory, .memory].contains(self) }
 
     var meaning: String {
       switch self {
@@ -31,6 +32,7 @@ struct EnvironmentVariables: Sendable {
       case .passwordDescriptor: "descriptor to read the password from (--password-fd)"
       case .keyFile: "key file (--key-file)"
       case .cacheDirectory: "where the cache is kept (--cache-dir)"
+      case .stateDirectory: "where it is kept what this machine has seen of repositories; default ~/.local/state/cairn"
       case .compression: "compression of new data (--compression)"
       case .memory: "memory for tables and caches (--memory)"
       case .host: "host name for 'backup' and for the filters (--host)"

@@ -37,11 +37,11 @@ struct SnapshotArgument: ExpressibleByArgument {
 extension Invocation {
   /// The snapshots of the repository; what could not be read is reported.
   ///
-  /// - Returns: the list, and whether something was reported.
+  /// - Returns: the list, and whether it holds all that it should.
   func list(_ repository: Repository) throws -> (snapshots: [Snapshot], isComplete: Bool) {
     let list = try repository.snapshots()
     for problem in list.problems { reporter.report(problem) }
-    return (list.snapshots, list.problems.isEmpty)
+    return (list.snapshots, list.isComplete)
   }
 
   /// Opens the repository with its index; damaged snapshots are reported.

@@ -47,7 +47,8 @@ final class Invocation: Sendable {
     let storage = try storageCall("opening the repository") { try LocalStorage.open(path: path) }
     let credential = try source.credential(location: Escaping.terminal(path))
     return try Repository.open(
-      storage, credential: credential, options: OpenOptions(cacheDirectory: cacheDirectory, memoryBytes: context.memoryBytes),
+      storage, credential: credential,
+      options: OpenOptions(cacheDirectory: cacheDirectory, stateDirectory: stateDirectory, memoryBytes: context.memoryBytes),
       sink: reporter)
   }
 
@@ -80,6 +81,14 @@ final class Invocation: Sendable {
     if let path = environment.value(.cacheDirectory) { return RawArguments.bytes(of: path) }
     if let path = environment.system("XDG_CACHE_HOME"), path.hasPrefix("/") { return RawArguments.bytes(of: path + "/cairn") }
     return environment.system("HOME").map { RawArguments.bytes(of: $0 + "/.cache/cairn") }
+  }
+
+  /// nil = none: `--no-cache`, or there is no home directory.
+  var stateDirectory: [UInt8]? {
+    if options.noCache { return nil }
+    if let path = environment.value(.stateDirectory) { return RawArguments.bytes(of: path) }
+    if let path = environment.system("XDG_STATE_HOME"), path.hasPrefix("/") { return RawArguments.bytes(of: path + "/cairn") }
+    return environment.system("HOME").map { RawArguments.bytes(of: $0 + "/.local/state/cairn") }
   }
 
   /// nil = auto, 0 = off, else the level.

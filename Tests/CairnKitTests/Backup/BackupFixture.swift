@@ -17,6 +17,7 @@ final class RecordingSink: ProgressSink {
       $0.compactMap { if case .problem(let p) = $0 { "\(Escaping.terminal(p.path)): \(p.during): \(p.message)" } else { nil } }
     }
   }
+  var warnings: [String] { events.withLock { $0.compactMap { if case .warning(let text) = $0 { text } else { nil } } } }
   var messages: [String] { events.withLock { $0.compactMap { if case .message(let text) = $0 { text } else { nil } } } }
 }
 

@@ -1,9 +1,9 @@
 import CairnStorage
 import Synchronization
 
-/// What survives the processes that use it: objects, and which of their names are not durable yet.
+/// What survives the processes that use it: objects, and which changes are not durable yet.
 ///
-/// The storage contract and no more: `put` and `finish` are visible at once and durable after a `flush` of the same process;
+/// The storage contract and no more: `put`, `finish` and `delete` are visible at once and durable after a `flush` of the same process;
 /// configuration, keys and `putIfAbsent` are durable on return.
 final class CrashDisk: Sendable {
   struct Content: Sendable {
@@ -11,6 +11,8 @@ final class CrashDisk: Sendable {
     var volatile: Set<ObjectKey> = []
     /// What was moved aside.
     var aside: [[UInt8]] = []
+    /// Deleted, and not durably so.
+    var deleted: [ObjectKey: [UInt8]] = [:]
   }
   private let state: Mutex<Content>
 
@@ -20,12 +22,16 @@ final class CrashDisk: Sendable {
 
   func change<R>(_ body: (inout sending Content) -> sending R) -> R { state.withLock(body) }
 
-  /// Takes away every name that is not durable, but for those that happened to reach the disk.
+  /// Takes back every change that is not durable, but for those that happened to reach the disk.
   func cutPower(keeping isKept: (ObjectKey) -> Bool) {
-    let lost = content.volatile.filter { !isKept($0) }
+    let before = content
+    let lost = before.volatile.sorted().filter { !isKept($0) }
+    let back = before.deleted.keys.sorted().filter { !isKept($0) }
     change { content in
+      for key in back where content.objects[key] == nil { content.objects[key] = content.deleted[key] }
       for key in lost { content.objects[key] = nil }
       content.volatile = []
+      content.deleted = [:]
     }
   }
 }
@@ -115,10 +121,13 @@ final class CrashProcess: Storage {
   func delete(_ key: ObjectKey) throws(StorageError) {
     try change { () throws(StorageError) in
       let wasThere = disk.change { content in
-        content.volatile.remove(key)
-        return content.objects.removeValue(forKey: key) != nil
+        let wasVolatile = content.volatile.remove(key) != nil
+        guard let old = content.objects.removeValue(forKey: key) else { return false }
+        if !wasVolatile { content.deleted[key] = old }
+        return true
       }
       if !wasThere { throw .notFound(key) }
+      state.withLock { _ = $0.unflushed.insert(key) }
     }
   }
   func moveAside(_ key: ObjectKey) throws(StorageError) -> String {
@@ -139,7 +148,10 @@ final class CrashProcess: Storage {
         defer { state.unflushed = [] }
         return state.unflushed
       }
-      disk.change { $0.volatile.subtract(keys) }
+      disk.change { content in
+        content.volatile.subtract(keys)
+        for key in keys { content.deleted[key] = nil }
+      }
     }
   }
   func includeInFlush(_ key: ObjectKey) throws(StorageError) { state.withLock { _ = $0.unflushed.insert(key) } }

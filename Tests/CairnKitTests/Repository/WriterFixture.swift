@@ -13,13 +13,13 @@ struct WriterFixture {
   var blobBytes = 30_000
 
   /// - Parameter packBytes: small packs by default, so that little data makes many.
-  init(_ repository: Repository, packBytes: UInt32 = 64 << 10) {
+  init(_ repository: Repository, packBytes: UInt32 = 64 << 10, sink: any ProgressSink = NoProgress()) {
     var config = repository.config
     config.dataPackBytes = packBytes
     config.treePackBytes = packBytes
     self.repository = Repository(
       storage: repository.storage, keys: repository.keys, config: config, options: repository.options, slot: repository.currentSlot,
-      info: repository.currentSlotInfo, master: repository.master, sink: NoProgress())
+      info: repository.currentSlotInfo, master: repository.master, sink: sink)
   }
 
   /// The blobs of a snapshot; every second one is also in the next.

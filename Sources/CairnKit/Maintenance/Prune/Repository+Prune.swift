@@ -47,6 +47,7 @@ private struct PruneRun {
   private static let manySmallObjects = 32
 
   mutating func perform() throws {
+    if !options.dryRun { try repository.readState().requireFresh(at: repository.location) }
     for _ in 0..<16 {
       try context.cancellation.check()
       if try step() { return }
@@ -76,6 +77,7 @@ private struct PruneRun {
     }
     let liveness = try Liveness.mark(try repository.loadView(), ignoring: options.dryRun ? options.assumedForgotten : [], context)
     let state = liveness.view.state
+    if !options.dryRun { try state.requireFresh(at: repository.location) }
     guard state.log.next == log.next else { return false }
     let table = try PackTable(liveness, stored: stored)
     let plan = PrunePlan(table, options, repository.config) { owner in

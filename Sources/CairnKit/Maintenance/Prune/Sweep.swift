@@ -16,7 +16,8 @@ struct Sweep {
   /// - Returns: false when another program has changed the log meanwhile: look again.
   func perform(_ report: inout PruneReport) throws -> Bool {
     let stored = try repository.storedPacks()
-    let state = try RepositoryState.read(repository.storage, keys: repository.keys, forWriting: true)
+    let state = try repository.readState(forWriting: true)
+    try state.requireFresh(at: repository.location)
     try state.log.requireReadable()
     if let problem = state.problems.first { throw Liveness.refusal("\(Escaping.terminal(problem.path)): \(problem.message)") }
     var record = LogRecord(next: state.log)
