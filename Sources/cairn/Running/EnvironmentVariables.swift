@@ -32,7 +32,7 @@ struct EnvironmentVariables: Sendable {
       case .passwordDescriptor: "descriptor to read the password from (--password-fd)"
       case .keyFile: "key file (--key-file)"
       case .cacheDirectory: "where the cache is kept (--cache-dir)"
-      case .stateDirectory: "where it is kept what this machine has seen of repositories; default ~/.local/state/cairn"
+      case .stateDirectory: "where what this machine has seen of repositories is kept"
       case .compression: "compression of new data (--compression)"
       case .memory: "memory for tables and caches (--memory)"
       case .host: "host name for 'backup' and for the filters (--host)"
