@@ -11,7 +11,7 @@ SHARE = $(DESTDIR)$(PREFIX)/share
 REPOSITORY ?= $(HOME)/.local/share/cairn
 KEY_FILE ?= $(HOME)/.config/cairn/key
 
-.PHONY: help backup named build debug test install uninstall format lint fuzz bench man completions packages clean
+.PHONY: help backup named build debug test install uninstall format lint fuzz crash-points bench man completions packages clean
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -65,6 +65,10 @@ lint:
 ## make fuzz                the decoders under many more mutations than `make test` tries
 fuzz: packages
 	CAIRN_FUZZ_MUTATIONS=$${CAIRN_FUZZ_MUTATIONS:-500000} $(SWIFT) test --filter Fuzz
+
+## make crash-points        kills maintenance at every change and fails every system call, where `make test` tries some
+crash-points: packages
+	CAIRN_CRASH_POINTS=all $(SWIFT) test --no-parallel --filter 'Crash|MaintenanceFault'
 
 ## make bench               times the commands on generated data
 bench: build

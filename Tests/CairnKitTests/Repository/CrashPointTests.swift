@@ -7,7 +7,18 @@ import Testing
 
 /// A backup is killed at each of its changes to the storage, with and without a power cut right after.
 @Suite struct CrashPointTests {
-  enum Fate: String, CaseIterable, Sendable { case killed, powerCutLosesAll, powerCutLosesSome }
+  enum Fate: String, CaseIterable, Sendable {
+    case killed, powerCutLosesAll, powerCutLosesSome
+
+    func strike(_ disk: CrashDisk, seed: Int) {
+      var random = SplitMix64(seed: UInt64(seed))
+      switch self {
+      case .killed: break
+      case .powerCutLosesAll: disk.cutPower { _ in false }
+      case .powerCutLosesSome: disk.cutPower { _ in random.next() % 2 == 0 }
+      }
+    }
+  }
 
   private func fixture(_ disk: CrashDisk, killedAt deadline: Int = .max, completesLast: Bool = false) throws -> WriterFixture {
     var fixture = WriterFixture(try TestRepository.open(CrashProcess(disk, killedAt: deadline, completesLast: completesLast)))
@@ -42,15 +53,6 @@ import Testing
     }
   }
 
-  private func cut(_ disk: CrashDisk, _ fate: Fate, seed: Int) {
-    var random = SplitMix64(seed: UInt64(seed))
-    switch fate {
-    case .killed: break
-    case .powerCutLosesAll: disk.cutPower { _ in false }
-    case .powerCutLosesSome: disk.cutPower { _ in random.next() % 2 == 0 }
-    }
-  }
-
   @Test(arguments: Fate.allCases, [false, true])
   func earlierSnapshotsSurviveAndTheNextBackupCompletes(_ fate: Fate, _ completesLast: Bool) throws {
     let content = try prepared()
@@ -66,7 +68,7 @@ import Testing
         // The last changes take the announcements back: nothing depends on them.
         try doomed.backUp(2)
       }
-      cut(disk, fate, seed: deadline)
+      fate.strike(disk, seed: deadline)
       try fixture(disk).expectWhole([1], orMore: true, comment)
       try bury(disk)
       try fixture(disk).backUp(2)

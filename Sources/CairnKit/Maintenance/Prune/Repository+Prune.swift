@@ -48,6 +48,7 @@ private struct PruneRun {
 
   mutating func perform() throws {
     if !options.dryRun { try repository.readState().requireFresh(at: repository.location) }
+    try Ownerless.find(repository).requireRegisters()
     for _ in 0..<16 {
       try context.cancellation.check()
       if try step() { return }

@@ -110,6 +110,7 @@ extension Repository {
     }
     try collect(.index) { name in DeltaName(name).map { log.isFolded($0.session) && !index.contains(name) } ?? false }
     try collect(.log) { name in Hexadecimal.number64(name).map { $0 < log.start } ?? false }
+    void += try Ownerless.find(self).index.map { (.index, $0) }
     for (kind, name) in void where try deleteObject(kind, name) { report.smallObjectsDeleted += 1 }
     try storageCall("making deletions durable") { try storage.flush() }
   }

@@ -27,7 +27,7 @@ struct RecordSurvey {
   /// - Parameter own: maintenance runs whose index objects are about to count.
   init(_ repository: Repository, own: Set<SessionID> = []) throws {
     self.repository = repository
-    state = try RepositoryState.read(repository.storage, keys: repository.keys)
+    state = try repository.readState()
     logLength = state.log.next
     for (session, hash) in state.acceptedManifests { accepted[session] = hash }
     try surveyAnnouncements()
