@@ -49,7 +49,7 @@ import Testing
     try flip(try #require(index.first), at: 60)
     try flip(try Records.key(.log, Records.logName(0)), at: 60)
     try flip(try Records.key(.commits, third.idHex), at: 60)
-    disk.change { $0.volatile = [] }
+    disk.settle()
     return (disk.content, ruins)
   }
 

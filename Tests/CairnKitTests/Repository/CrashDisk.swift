@@ -22,6 +22,14 @@ final class CrashDisk: Sendable {
 
   func change<R>(_ body: (inout sending Content) -> sending R) -> R { state.withLock(body) }
 
+  /// Makes everything durable.
+  func settle() {
+    change { content in
+      content.volatile = []
+      content.deleted = [:]
+    }
+  }
+
   /// Takes back every change that is not durable, but for those that happened to reach the disk.
   func cutPower(keeping isKept: (ObjectKey) -> Bool) {
     let before = content
