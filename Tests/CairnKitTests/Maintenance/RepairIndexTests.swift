@@ -2,6 +2,7 @@ import CairnFormat
 import CairnStorage
 import CairnSystem
 import CairnTestSupport
+import Synchronization
 import Testing
 
 @testable import CairnKit
@@ -214,5 +215,43 @@ import Testing
     let after = try subject.check(.all)
     #expect(after.errors.isEmpty && after.hints.isEmpty, "\(after.hints.map(\.sentence))")
     #expect(try subject.objects(.commits).isEmpty)
+  }
+
+  /// A prune that ends while a repair looks takes packs and index objects away: that is no damage.
+  @Test func whatAPruneTakesAwayMeanwhileIsNotTakenForDamage() throws {
+    let subject = try CheckSubject(.memory)
+    try subject.open().appendLog { log in
+      var record = LogRecord(next: log)
+      record.forget = [subject.snapshots[2].id]
+      return record
+    }
+    for repair in 0..<3 {
+      let base = subject.storage
+      let storage = CountingStorage(base)
+      let pruned = CallCount()
+      // The first pack that is read is the moment: the view of the repair is older then.
+      storage.onPackRead.withLock {
+        $0 = { _ in
+          guard pruned.next() == 1 else { return }
+          _ = try? TestRepository.open(base).prune(context: CheckSubject.context())  // a failure shows in the check
+        }
+      }
+      let repository = try TestRepository.open(storage)
+      let report =
+        switch repair {
+        case 0: try repository.repairPacks(PackRepairOptions(), context: CheckSubject.context())
+        case 1: try repository.repairIndex(RepairOptions(), context: CheckSubject.context())
+        default: try repository.repairSnapshots(SnapshotRepairOptions(), context: CheckSubject.context())
+        }
+      #expect(report.steps.map(\.sentence) == [] && subject.aside == [])
+      #expect(try subject.check(.all).errors.map(\.sentence) == [])
+      try subject.add(["more": .noise(UInt64(20 + repair), 30_000)], time: Int64(20 + repair))
+      let last = try #require(subject.snapshots.last).id
+      try subject.open().appendLog { log in
+        var record = LogRecord(next: log)
+        record.forget = [last]
+        return record
+      }
+    }
   }
 }

@@ -50,7 +50,7 @@ struct RepairCheckpoint {
       fill(&record, records, index, written, bound: bound)
       if try repository.tryAppend(record) { return Outcome(records: records, index: index, written: written) }
     }
-    throw CairnError(.conflict, "Other programs keep maintaining the repository.", guidance: "Run the repair again later.")
+    throw Repository.neverQuiet
   }
 
   /// Appends a record that says nothing: sessions that are announced later have seen that the log has grown.
@@ -108,5 +108,21 @@ struct RepairCheckpoint {
     throw CairnError(
       .conflict, "Backup \(open.session.prefix(8))\(who) is running; its last sign of life was \(open.silentSeconds) seconds ago.",
       guidance: "Run the repair when it has ended; --revoke-after says when a silent one is given up.")
+  }
+}
+
+extension Repository {
+  /// Runs `body` again when the log has grown meanwhile: what it missed may have gone for a good reason.
+  func whileTheLogStands<R>(_ body: () throws -> R) throws -> R {
+    for _ in 0..<64 {
+      let before = try LogState.length(storage)
+      let result = Result { try body() }
+      if try LogState.length(storage) == before { return try result.get() }
+    }
+    throw Self.neverQuiet
+  }
+
+  static var neverQuiet: CairnError {
+    CairnError(.conflict, "Other programs keep maintaining the repository.", guidance: "Run the repair again later.")
   }
 }

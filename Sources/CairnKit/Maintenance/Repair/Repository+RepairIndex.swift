@@ -13,9 +13,11 @@ extension Repository {
     try requireWritable()
     let start = SystemClock.monotonicNanoseconds()
     var report = RepairReport()
+    let (copies, plan) = try whileTheLogStands {
+      report = RepairReport()
+      return (try CopyRepair(self, &report), try IndexRepair(self, options, context, &report))
+    }
     report.isDryRun = options.dryRun
-    let copies = try CopyRepair(self, &report)
-    let plan = try IndexRepair(self, options, context, &report)
     if !plan.isEmpty { try plan.requireQuiet() }
     options.onPlan?(report.steps)
     if !options.dryRun {

@@ -23,13 +23,36 @@ extension Repository {
   public func repairPacks(_ options: PackRepairOptions = PackRepairOptions(), context: RunContext = RunContext()) throws -> RepairReport {
     try requireWritable()
     let start = SystemClock.monotonicNanoseconds()
-    var repair = try PackRepair(self, options, context)
+    var repair = try planPackRepair(options, context)
     repair.report.isDryRun = options.repair.dryRun
     if repair.needsCheckpoint { try repair.checkpoint.requireQuiet(RecordSurvey(self)) }
     options.repair.onPlan?(repair.report.steps)
     if !options.repair.dryRun, repair.hasWork { try repair.perform() }
     repair.report.seconds = Double(SystemClock.monotonicNanoseconds() - start) / 1e9
     return repair.report
+  }
+}
+
+extension Repository {
+  /// Examines the packs. Those that look damaged are looked at once more when the log has grown meanwhile: they may have gone for a good
+  /// reason.
+  private func planPackRepair(_ options: PackRepairOptions, _ context: RunContext) throws -> PackRepair {
+    var suspects: Set<PackName>?
+    var packsRead: UInt64 = 0
+    for _ in 0..<64 {
+      let before = try LogState.length(storage)
+      let result = Result { try PackRepair(self, options, context, among: suspects) }
+      let isSteady = try LogState.length(storage) == before
+      guard case .success(var repair) = result else {
+        if isSteady { return try result.get() }
+        continue
+      }
+      packsRead = max(packsRead, repair.report.packsRead)
+      repair.report.packsRead = packsRead
+      if isSteady || repair.report.steps.isEmpty { return repair }
+      suspects = repair.suspects
+    }
+    throw Self.neverQuiet
   }
 }
 
@@ -42,7 +65,7 @@ struct PackRepair {
   private let view: RepositoryView
   private let bad: [PackExamination.BadPack]
   /// Names of packs that their parity mends whole.
-  private let mendable: [String]
+  private let mendable: [PackName]
   /// Packs that no index object names and that cannot be opened.
   private let unreadable: [(key: ObjectKey, what: String)]
   private let wanted = WantedBlobs()
@@ -50,7 +73,8 @@ struct PackRepair {
   private var likely: [[UInt8]] = []
   var report = RepairReport()
 
-  init(_ repository: Repository, _ options: PackRepairOptions, _ context: RunContext) throws {
+  /// - Parameter suspects: the packs to examine; nil = those that the options name.
+  init(_ repository: Repository, _ options: PackRepairOptions, _ context: RunContext, among suspects: Set<PackName>?) throws {
     self.repository = repository
     self.options = options
     self.context = context
@@ -59,7 +83,7 @@ struct PackRepair {
     view = try repository.loadView()
     let findings = FindingList()
     let run = CheckRun(view: view, options: CheckOptions(readData: .all), context: context, findings: findings)
-    let chosen = try Self.names(options.packs, repository)
+    let chosen = try suspects ?? Self.names(options.packs, repository)
     let examination = try PackExamination(run) { chosen?.contains($0) ?? true }
     report.packsRead = run.packsRead.value
     try TreeCheck(run: run).perform()
@@ -68,12 +92,15 @@ struct PackRepair {
     findings.finish(into: &found)
     let mended = Set(found.errors.filter(\.isMendable).map(\.object))
     bad = examination.bad.filter { !mended.contains(Self.path($0.name)) }
-    mendable = examination.bad.map(\.name).filter { mended.contains(Self.path($0)) }.map(\.name)
+    mendable = examination.bad.map(\.name).filter { mended.contains(Self.path($0)) }
     describe(found, mended)
     for (key, what) in unreadable {
       report.add(key.path, "\(what), and no index object names it", "nobody can tell what it holds; it is moved aside")
     }
   }
+
+  /// Packs that are not as they should be.
+  var suspects: Set<PackName> { Set(bad.map(\.name) + mendable) }
 
   /// Whether anything can be done.
   var hasWork: Bool { !mendable.isEmpty || !unreadable.isEmpty || needsCheckpoint }
@@ -130,7 +157,7 @@ struct PackRepair {
 
   mutating func perform() throws {
     if !mendable.isEmpty {
-      _ = try ParityRepair(repository.storage, isDryRun: false, context: context) { _ in }.perform(mendable)
+      _ = try ParityRepair(repository.storage, isDryRun: false, context: context) { _ in }.perform(mendable.map(\.name))
     }
     if needsCheckpoint {
       let names = Set(bad.map(\.name))
@@ -205,7 +232,10 @@ extension IndexRepair {
   @discardableResult
   static func requireSound(_ repository: Repository, _ context: RunContext) throws -> IndexRepair {
     var report = RepairReport()
-    let plan = try IndexRepair(repository, RepairOptions(), context, &report)
+    let plan = try repository.whileTheLogStands {
+      report = RepairReport()
+      return try IndexRepair(repository, RepairOptions(), context, &report)
+    }
     guard !plan.isSound else { return plan }
     throw CairnError(
       .damaged, "The index or the log is damaged: \(report.steps.first?.sentence ?? "")",

@@ -24,7 +24,7 @@ extension Repository {
   ) throws -> RepairReport {
     try requireWritable()
     let start = SystemClock.monotonicNanoseconds()
-    var repair = try SnapshotRepair(self, options, context)
+    var repair = try whileTheLogStands { try SnapshotRepair(self, options, context) }
     repair.report.isDryRun = options.repair.dryRun
     options.repair.onPlan?(repair.report.steps)
     if !options.repair.dryRun { try repair.perform() }
@@ -90,14 +90,15 @@ struct SnapshotRepair {
     var records = TreeMender(view, context)
     for snapshot in view.snapshots where isChosen(snapshot.idHex) {
       let losses = Losses()
-      mender.lose = { losses.paths.append($0) }
+      mender.lose = losses.add
       let isWhole = try mender.mend(snapshot.manifest.root) == nil
       let hasDamagedRecord = try snapshot.manifest.deltaRoot.map { try records.mend($0) != nil } ?? false
       guard !isWhole || hasDamagedRecord else { continue }
       for path in losses.paths { report.lose(snapshot.idHex, path) }
+      report.unlistedLost += UInt64(losses.count - losses.paths.count)
       damaged.append(
         Damaged(
-          snapshot: snapshot, losses: losses.paths.count, hasDamagedRecord: hasDamagedRecord,
+          snapshot: snapshot, losses: losses.count, hasDamagedRecord: hasDamagedRecord,
           isHopeless: try !isReadable(snapshot.manifest.root)))
     }
   }
@@ -109,7 +110,14 @@ struct SnapshotRepair {
 
   /// Collects what a mender tells.
   private final class Losses {
-    var paths: [[UInt8]] = []
+    private(set) var count = 0
+    /// As many as are listed.
+    private(set) var paths: [[UInt8]] = []
+
+    func add(_ path: [UInt8]) {
+      count += 1
+      if paths.count < RepairReport.maximumListed { paths.append(path) }
+    }
   }
 
   private mutating func describe() {
