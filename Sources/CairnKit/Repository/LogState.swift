@@ -68,7 +68,7 @@ package struct LogState: Sendable {
 
   /// Replays the log as far as it can be read: a record that cannot is a problem, and what is there remains readable.
   package static func read(_ storage: any Storage, keys: KeySet, problems: inout [ItemProblem]) throws -> LogState {
-    while true {
+    for _ in 0..<maximumReadings {
       let numbers = try numbers(storage)
       var reading = LogReading(storage: storage, keys: keys, numbers: numbers)
       let state = try reading.replay()
@@ -78,6 +78,17 @@ package struct LogState: Sendable {
         return state
       }
     }
+    throw isRestless
+  }
+
+  /// How often something is read anew because the log has moved meanwhile: a storage that never tells the same twice must not keep anybody
+  /// for ever.
+  static let maximumReadings = 100
+
+  static var isRestless: CairnError {
+    CairnError(
+      .conflict, "The maintenance log has changed each of \(maximumReadings) times that it was read.",
+      guidance: "Run the command again; if it fails in the same way, the storage does not list what it holds.")
   }
 
   /// As `read`, for whoever writes.

@@ -47,8 +47,14 @@ extension Repository {
     }
     guard let key = ObjectKey(kind: .log, name: Records.logName(record.index)) else { throw CairnError(.failed, "The log is full.") }
     guard try putRecord(key, bytes) else { return false }
-    var ignored: [ItemProblem] = []
-    let log = try LogState.read(storage, keys: keys, problems: &ignored)
+    var problems: [ItemProblem] = []
+    let log = try LogState.read(storage, keys: keys, problems: &problems)
+    // Those before it need not be read: a repair goes on after them. One after it may be the checkpoint that makes it void.
+    if let later = log.unreadable.first(where: { $0 > record.index }) {
+      throw CairnError(
+        .damaged, "log/\(Records.logName(later)) cannot be read, so it is not known whether log/\(key.name) counts.",
+        guidance: "Run 'cairn check', then 'cairn repair index'.")
+    }
     guard log.digests[record.index] == SHA256Digest.hash(bytes) else { return false }
     remember(log)
     return true
@@ -59,7 +65,9 @@ extension Repository {
     let put = { () throws -> Bool in
       if try bytes.withUnsafeBytes({ try self.storage.putIfAbsent(key, $0) }) { return true }
       // Our own, if the answer to an earlier attempt was lost on its way.
-      return try self.storage.readAll(key, limit: Envelope.Kind.log.maximumStoredBytes) == bytes
+      do { return try self.storage.readAll(key, limit: Envelope.Kind.log.maximumStoredBytes) == bytes } catch StorageError.notFound {
+        return false  // another's, and taken away by a checkpoint since
+      }
     }
     return try storageCall("appending to the maintenance log") {
       do { return try put() } catch StorageError.noSpace(let text) {

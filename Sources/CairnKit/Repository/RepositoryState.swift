@@ -19,10 +19,11 @@ package struct RepositoryState: Sendable {
   /// were still to be read, so the log is looked at once more and all of it read again if it has grown.
   /// - Parameter forWriting: a register that the storage cannot read ends it: a writer would store again what is there.
   package static func read(_ storage: any Storage, keys: KeySet, forWriting: Bool = false) throws -> RepositoryState {
-    while true {
+    for _ in 0..<LogState.maximumReadings {
       let state = try readOnce(storage, keys: keys, forWriting: forWriting)
       if try LogState.length(storage) == state.log.next { return state }
     }
+    throw LogState.isRestless
   }
 
   private static func readOnce(_ storage: any Storage, keys: KeySet, forWriting: Bool) throws -> RepositoryState {

@@ -46,11 +46,12 @@ extension Repository {
   ///
   /// - Parameter isReporting: false leaves it to the caller to say how the repository falls behind what this machine has seen.
   package func loadView(isReporting: Bool = true) throws -> RepositoryView {
-    while true {
+    for _ in 0..<LogState.maximumReadings {
       let view = try loadView(readState(isReporting: isReporting), forWriting: false)
       // What a newer checkpoint has made void may have gone while it was read.
       if try view.problems.isEmpty || LogState.length(storage) == view.state.log.next { return view }
     }
+    throw LogState.isRestless
   }
 
   /// - Parameter forWriting: leave out packs that are condemned and whatever stands on a register that cannot be read, because

@@ -40,7 +40,7 @@ extension SessionWriter {
       let view = try repository.loadView(repository.readState(forWriting: true), forWriting: true)
       return try announcement.make(storage, epoch: view.state.log.next) { try start($0, view) }
     }
-    while true {
+    for _ in 0..<LogState.maximumReadings {
       try context.cancellation.check()
       let epoch = try LogState.readComplete(storage, keys: repository.keys).next
       let writer = try announcement.make(storage, epoch: epoch) { session -> SessionWriter? in
@@ -50,6 +50,7 @@ extension SessionWriter {
       }
       if let writer { return writer }
     }
+    throw LogState.isRestless
   }
 
   /// Reads the repository for a session that was announced with an epoch.

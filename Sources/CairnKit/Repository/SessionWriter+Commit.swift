@@ -62,8 +62,13 @@ extension SessionWriter {
   /// After the register of a snapshot was won. Packs that were condemned meanwhile do not matter: whoever did it decides this
   /// session first and finds the snapshot. Only a fold that began without this session leaves it out.
   private func requireNotFolded(_ session: SessionID) throws {
-    var ignored: [ItemProblem] = []
-    let log = try LogState.read(storage, keys: repository.keys, problems: &ignored)
+    var problems: [ItemProblem] = []
+    let log = try LogState.read(storage, keys: repository.keys, problems: &problems)
+    if let first = log.unreadable.first {
+      throw CairnError(
+        .damaged, "log/\(Records.logName(first)) cannot be read, so it is not known whether the snapshot counts.",
+        guidance: "Run 'cairn check', then 'cairn repair index', and look for the snapshot with 'cairn snapshots'.")
+    }
     guard log.isFoldedOut(session), !repository.breaks(.noFence) else { return }
     throw CairnError(
       .revoked, "Maintenance closed the period in which this backup began, so the snapshot does not count.",
