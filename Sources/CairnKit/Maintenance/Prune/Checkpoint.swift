@@ -14,8 +14,6 @@ struct CheckpointMaker {
 
   /// Index objects below this size are put together.
   private static let smallBytes: UInt64 = 4 << 20
-  /// Blobs in an index object that is written.
-  private static let members = 1 << 20
   /// Swept packs that index objects may go on naming before all of them are written anew.
   private static let sweptLimit = 1 << 16
 
@@ -66,30 +64,14 @@ struct CheckpointMaker {
 
   /// Puts the packs of index objects into as few new ones as hold them.
   private func write(_ names: [String], without gone: Set<PackName>, as owner: SessionID) throws -> [String] {
-    var written: [String] = []
-    var packs: [IndexedPack] = []
-    var members = 0
+    var writer = IndexObjectWriter(repository: repository, owner: owner)
     var seen = Set<PackName>()
-    func flush() throws {
-      guard !packs.isEmpty else { return }
-      let delta = IndexDelta(session: owner, sequence: UInt32(written.count), packs: packs)
-      let logical = LogicalName.delta(owner, delta.sequence)
-      let bytes = try Records.seal(.delta, logical, repository.keys, "an index object") { try delta.encode() }
-      let name = DeltaName(session: owner, sequence: delta.sequence, hash: SHA256Digest.hash(bytes)).name
-      try Records.put(.index, name, bytes, repository.storage)
-      written.append(name)
-      (packs, members) = ([], 0)
-    }
     for name in names {
       for pack in try Records.delta(name, repository.storage, repository.keys).packs {
         let identity = PackName(hash: pack.hash, owner: pack.owner)
-        guard !gone.contains(identity), seen.insert(identity).inserted else { continue }
-        if members + pack.memberCount > Self.members { try flush() }
-        packs.append(pack)
-        members += pack.memberCount
+        if !gone.contains(identity), seen.insert(identity).inserted { try writer.add(pack) }
       }
     }
-    try flush()
-    return written
+    return try writer.finish()
   }
 }

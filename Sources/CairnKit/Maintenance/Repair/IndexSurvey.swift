@@ -16,6 +16,8 @@ struct IndexSurvey {
   private(set) var kept: [String] = []
   /// Those of which a part goes.
   private(set) var rewritten: [String] = []
+  /// Those of `rewritten` that have lost a pack.
+  private(set) var partial: Set<String> = []
   private(set) var damaged: [(key: ObjectKey, what: String)] = []
   /// Packs that index objects name for certain and that are gone.
   private(set) var missing: Set<PackName> = []
@@ -77,7 +79,12 @@ struct IndexSurvey {
       }
       // A register that is not folded goes on naming it, whatever it holds.
       guard UInt64(parsed.session.epoch) < bound else { return }
-      if isWhole { kept.append(name) } else { rewritten.append(name) }
+      if isWhole {
+        kept.append(name)
+      } else {
+        rewritten.append(name)
+        partial.insert(name)
+      }
     }
   }
 
@@ -129,14 +136,12 @@ struct IndexObjectWriter {
   /// Blobs in an index object.
   private static let limit = 1 << 20
 
-  /// - Parameter sequence: the number of the first object.
-  init(repository: Repository, owner: SessionID, sequence: UInt32 = 0) {
+  private var next: UInt32 = 0
+
+  init(repository: Repository, owner: SessionID) {
     self.repository = repository
     self.owner = owner
-    next = sequence
   }
-
-  private var next: UInt32
 
   mutating func add(_ pack: IndexedPack) throws {
     if members + pack.memberCount > Self.limit { try flush() }

@@ -41,8 +41,11 @@ struct RepairCheckpoint {
       let records = try RecordSurvey(repository, own: own)
       guard records.state.log.next == bound else { continue }
       let index = try IndexSurvey(records, leaving: leaving, adding: adding, bound: bound, context)
-      if let gone = adding.first(where: { !index.kept.contains($0) && !index.rewritten.contains($0) }) {
-        throw CairnError(.conflict, "index/\(gone) was just written and is gone.", guidance: "Run the repair again.")
+      // Nothing announces a repair: a prune may have taken for garbage what it has written.
+      if let gone = adding.first(where: { !index.kept.contains($0) && !index.rewritten.contains($0) || index.partial.contains($0) }) {
+        throw CairnError(
+          .conflict, "index/\(gone) was just written, and it or a pack that it names is gone: a prune has run meanwhile.",
+          guidance: "Run the repair again.")
       }
       var record = LogRecord(next: records.state.log)
       let written = try index.write(as: record.owner, context)

@@ -171,6 +171,7 @@ struct SnapshotRepair {
     let description = SessionDescription(series: nil, client: SystemRandom.bytes(16).withUnsafeBytes { ClientID(bytes: $0) })
     let session = try SessionWriter.begin(repository, description: description, context: context)
     do {
+      try requireUnchanged(session)
       let made = try session.run { session -> Snapshot? in
         let worker = session.makeWorker()
         mender.worker = worker
@@ -196,6 +197,14 @@ struct SnapshotRepair {
       session.abandon()
       throw error
     }
+  }
+
+  /// What is kept of the old snapshot was found before the session was announced: maintenance that came in between did not wait for it.
+  private func requireUnchanged(_ session: SessionWriter) throws {
+    guard session.view.state.log.next != view.state.log.next else { return }
+    throw CairnError(
+      .conflict, "The maintenance log has changed since the snapshots were examined: what they need may be about to go.",
+      guidance: "Run the repair again; those that were replaced stay replaced.")
   }
 
   private static func count(_ losses: Int) -> String { losses == 1 ? "1 file or directory" : "\(losses) files or directories" }
