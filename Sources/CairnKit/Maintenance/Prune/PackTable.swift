@@ -62,9 +62,19 @@ struct PackTable {
       table[place].liveBlobs += 1
     }
     for usage in table where stored[usage.name] != usage.pack.size && !usage.isUnused {
+      // Or it was stored after the listing, by a backup that has ended since.
+      if try Self.size(of: usage.pack, liveness.view.repository.storage) == usage.pack.size { continue }
       throw Liveness.refusal("packs/\(usage.pack.name) is missing or has another size than it was stored with, and snapshots need it.")
     }
     packs = table
     unnamed = stored.filter { numbers[$0.key] == nil }.map { ($0.key, $0.value) }.sorted { $0.0 < $1.0 }
+  }
+
+  /// Nil when it is not there.
+  private static func size(of pack: PackIdentity, _ storage: any Storage) throws -> UInt64? {
+    let key = try pack.key()
+    return try storageCall("looking for \(key.path)") {
+      do { return try storage.size(of: key) } catch StorageError.notFound { return nil }
+    }
   }
 }

@@ -74,7 +74,7 @@ struct PrunePlan {
     case .bytes(let bytes): return bytes
     case .percent(let percent):
       let share: Double = Double(live) * percent / 100
-      return share < 1e18 ? UInt64(share) : .max
+      return share < 1e18 ? UInt64(max(0, share)) : .max
     }
   }
 }

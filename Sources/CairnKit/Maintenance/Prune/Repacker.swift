@@ -24,6 +24,10 @@ final class Repacker: Sendable {
   private let queue: BoundedQueue<Job>
   private let threads: Int
   private let spared = Monitor<[PackName: String]>([:])
+  /// Needed blobs in frames that could not be copied.
+  private let failed = Monitor<Set<BlobKey>>([])
+  /// Packs of which the directory cannot be read.
+  private let unreadable = Monitor<Set<PackName>>([])
 
   /// - Parameter leaving: the packs that are to go, those without anything needed included: nothing in them counts as a copy.
   init(_ liveness: Liveness, leaving: Set<PackName>, writer: PackWriter, context: RunContext) {
@@ -38,7 +42,8 @@ final class Repacker: Sendable {
 
   /// Copies everything; afterwards the writer has been flushed.
   ///
-  /// - Returns: packs that have to stay because something in them cannot be read, with the reason.
+  /// - Returns: packs that have to stay because something in them cannot be read, or because they may hold the only good copy of that; with
+  ///   the reason.
   func run(_ packs: [PackName]) throws -> [PackName: String] {
     try writer.run {
       if threads == 1 {
@@ -57,6 +62,7 @@ final class Repacker: Sendable {
       }
       _ = try writer.flush()
     }
+    try spareOtherCopies()
     return spared.withLock { $0 }
   }
 
@@ -109,11 +115,25 @@ final class Repacker: Sendable {
   private func load(_ name: PackName, _ cache: LoadedPackCache) throws -> LoadedPack? {
     do { return try cache.load(name) } catch let error as CairnError where error.concernsOneObject {
       spare(name, error.message)
+      unreadable.withLock { _ = $0.insert(name) }
       return nil
     }
   }
 
   private func spare(_ name: PackName, _ reason: String) { spared.withLock { $0[name] = $0[name] ?? reason } }
+
+  /// What could not be copied may lie in other packs that are to go, and be good there.
+  private func spareOtherCopies() throws {
+    let (failed, unreadable) = (failed.withLock { $0 }, unreadable.withLock { $0 })
+    guard !failed.isEmpty || !unreadable.isEmpty else { return }
+    let index = liveness.view.index
+    try index.forEachEntry(isUsable: { _, _ in true }) { _, entry, _, ordinal, isFirst in
+      guard isFirst, liveness.live.contains(ordinal) else { return }
+      let places = try index.locations(entry.key).map(\.frame.pack.packName)
+      guard places.count > 1, failed.contains(entry.key) || places.contains(where: unreadable.contains) else { return }
+      for name in places where chosen.contains(name) { spare(name, "it may have the only good copy of what a damaged pack holds") }
+    }
+  }
 
   // MARK: - Copying
 
@@ -121,6 +141,8 @@ final class Repacker: Sendable {
     do { try copyWhatIsGood(job, worker, compressor) } catch let error as CairnError where error.code == .damaged {
       // It stays where it is: nothing is made worse, and `check` names it.
       spare(PackName(hash: job.pack.pack.hash, owner: job.pack.pack.owner), error.message)
+      let members = job.pack.pack.frames[job.frame].members
+      failed.withLock { $0.formUnion((job.members ?? Array(members.indices)).map { members[$0].key }) }
     }
   }
 

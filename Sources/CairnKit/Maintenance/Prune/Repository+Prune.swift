@@ -129,26 +129,35 @@ private struct PruneRun {
   /// - Returns: the record's index; nil when another came first.
   private mutating func condemn(_ plan: PrunePlan, _ liveness: Liveness, _ table: PackTable) throws -> UInt64? {
     var record = LogRecord(next: liveness.view.state.log)
-    // One record names so many at most; another run goes on.
-    record.condemn = Array((plan.unused + plan.unreferenced).prefix(Limits.logPacks / 2))
+    var leaving = plan.unused + plan.unreferenced
     if !plan.repack.isEmpty {
       do {
-        let (deltas, moved) = try repack(plan, liveness, owner: record.owner)
+        let (deltas, spared) = try repack(plan, liveness, owner: record.owner)
         record.deltas = deltas
-        record.condemn += moved
+        record.condemn = plan.repack.filter { !spared.contains($0) }
+        leaving.removeAll(where: spared.contains)
       } catch let error as CairnError where error.code == .noSpace {
         // What can go without a copy makes room for the rest next time.
         report.skippedRepackForSpace = true
         context.sink.report(.message("There is no room to write packs anew, so only packs without anything needed are deleted."))
       }
     }
+    // One record names so many at most; another run goes on.
+    record.condemn += leaving.prefix(Limits.logPacks / 2)
     guard !record.condemn.isEmpty else {
+      guard report.skippedRepackForSpace else {
+        throw CairnError(
+          .damaged, "Nothing was deleted: all that could go lies in damaged packs together with what is needed.",
+          guidance: "Run 'cairn check --read-data' to see the damage, and 'cairn repair packs' to mend it; then prune again.")
+      }
       throw CairnError(.noSpace, "There is no room to prune.", guidance: "Free some space, then prune again.")
     }
     return try repository.tryAppend(record) ? record.index : nil
   }
 
-  private mutating func repack(_ plan: PrunePlan, _ liveness: Liveness, owner: SessionID) throws -> (deltas: [String], moved: [PackName]) {
+  private mutating func repack(_ plan: PrunePlan, _ liveness: Liveness, owner: SessionID) throws -> (
+    deltas: [String], spared: Set<PackName>
+  ) {
     var packing = PackWriter.Options()
     packing.workers = max(1, context.threads ?? Host.processorCount)
     packing.savers = packing.workers == 1 ? 0 : 2
@@ -160,7 +169,7 @@ private struct PruneRun {
         context.sink.report(.message("packs/\(name.name) stays as it is: \(reason)"))
       }
       report.writtenBytes += writer.bytesStored
-      return (try writer.flush(), plan.repack.filter { spared[$0] == nil })
+      return (try writer.flush(), Set(spared.keys))
     } catch {
       writer.dropOpenPacks()
       throw error
@@ -198,7 +207,9 @@ private struct PruneRun {
   /// Nothing is garbage: only small objects are put together, when there are many.
   private mutating func tidy(_ state: RepositoryState, _ liveness: Liveness) throws -> Bool {
     try repository.removeVoidObjects(&report)
-    let small = state.registers.count + state.countingDeltas.count + Int(clamping: state.log.next - state.log.start)
+    // Index objects that a checkpoint has named are as large as they get.
+    let deltas = state.countingDeltas.subtracting(state.log.index).count
+    let small = state.registers.count + deltas + Int(clamping: state.log.next - state.log.start)
     guard small >= Self.manySmallObjects else { return true }
     let survey = SessionSurvey(repository: repository, options: options, foldedBelow: foldedBelow)
     guard try survey.resolve(below: state.log.next + 1, revoking: false).open.isEmpty else { return true }

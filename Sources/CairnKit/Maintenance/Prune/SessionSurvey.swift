@@ -75,7 +75,8 @@ struct SessionSurvey {
     for other in announced {
       if let sign = other.record, sign.predecessors.contains(one.session) { last = max(last, sign.started.seconds) }
     }
-    return max(0, SystemClock.now().seconds - last)
+    // Any time can be written there, also one that no subtraction survives.
+    return max(0, SystemClock.now().seconds - max(0, last))
   }
 
   private func describe(_ one: Announced, _ silent: Int64) -> PruneReport.OpenSession {

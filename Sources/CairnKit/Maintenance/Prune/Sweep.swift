@@ -24,7 +24,7 @@ struct Sweep {
     var leaving = Set<PackName>()
     if let condemned {
       guard let packs = state.log.condemned[condemned] else { return false }
-      let rescued = try needed(packs, state)
+      let rescued = try needed(packs, state, stored)
       leaving = packs.subtracting(rescued)
       record.sweeps = [.init(record: condemned, packs: Array(leaving))]
       for name in rescued { report.rescued.add(stored[name] ?? 0) }
@@ -52,7 +52,7 @@ struct Sweep {
   }
 
   /// Those of the condemned packs that hold something needed of which there is no other copy.
-  private func needed(_ packs: Set<PackName>, _ state: RepositoryState) throws -> Set<PackName> {
+  private func needed(_ packs: Set<PackName>, _ state: RepositoryState, _ stored: [PackName: UInt64]) throws -> Set<PackName> {
     if repository.breaks(.noRescue) { return [] }
     if let marked, let condemned, state.log.next == condemned + 1 {
       let existing = Set(state.acceptedManifests.map(\.0).filter { !state.log.isForgotten($0) })
@@ -65,8 +65,11 @@ struct Sweep {
     let index = liveness.view.index
     try index.forEachEntry(isUsable: { _, _ in true }) { _, entry, _, ordinal, isFirst in
       guard isFirst, liveness.live.contains(ordinal) else { return }
-      let places = try index.locations(entry.key).map(\.frame.pack.packName)
-      if places.allSatisfy(others.contains) { rescued.formUnion(places.filter(packs.contains)) }
+      let places = try index.locations(entry.key).map(\.frame.pack)
+      // A copy that has been lost since is none.
+      if places.allSatisfy({ others.contains($0.packName) || stored[$0.packName] != $0.size }) {
+        rescued.formUnion(places.map(\.packName).filter(packs.contains))
+      }
     }
     return rescued
   }
