@@ -12,6 +12,7 @@ import Testing
     ["restore", "latest", "--target", "a", "--in-place"], ["backup", "--stdin", "x"], ["backup", "--kind", "odd", "x"], ["cat", "latest"],
     ["snapshots", "--memory", "1k"], ["snapshots", "-q", "-v"], ["check", "--read-data-subset", "3/2"], ["ls", "latest:/a/../b"],
     ["tag", "latest"], ["backup", "--exclude-larger-than", "big", "x"], ["init", "--kdf-memory", "1M"],
+    ["forget", "--wait", "--keep-last", "1"], ["forget", "--max-unused", "5%", "latest"],
   ])
   func aWrongCommandLineHasStatus64(arguments: [String]) throws {
     let result = try cairn.run(bytes: arguments.map { Array($0.utf8) })

@@ -50,6 +50,9 @@ struct Forget: ParsableCommand, Verb {
     if undo && (retention.isGiven || groupBy != nil || unsafeAllowRemoveAll || prune) {
       throw ValidationError("--undo takes snapshots or --all, and neither a policy nor --prune.")
     }
+    if pruning.isGiven && !prune {
+      throw ValidationError("--max-unused, --max-repack-size, --wait and --revoke-after go with --prune only.")
+    }
     if all && !undo { throw ValidationError("--all goes with --undo only.") }
     if all && !ids.isEmpty { throw ValidationError("--all and the names of snapshots exclude each other.") }
   }

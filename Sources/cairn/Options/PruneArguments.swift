@@ -4,8 +4,9 @@ import CairnKit
 /// What `prune` and `forget --prune` take alike.
 struct PruneArguments: ParsableArguments {
   @Option(
-    help: ArgumentHelp("Garbage that may stay, in percent of what is needed, as a size, or 'unlimited'.", valueName: "limit"))
-  var maxUnused: UnusedLimit = UnusedLimit(.percent(2))
+    help: ArgumentHelp(
+      "Garbage that may stay, in percent of what is needed, as a size, or 'unlimited'. (default: 2%)", valueName: "limit"))
+  var maxUnused: UnusedLimit?
 
   @Option(help: ArgumentHelp("Write packs of at most this size anew; the rest waits for another run.", valueName: "size"))
   var maxRepackSize: ByteSize?
@@ -15,16 +16,20 @@ struct PruneArguments: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Give up a backup that has shown no sign of life for so long. If it lives it begins again; nothing is lost.", valueName: "duration"))
-  var revokeAfter: TimeSpan = TimeSpan(seconds: 86400)
+      "Give up a backup that has shown no sign of life for so long. If it lives it begins again; nothing is lost. (default: 24h)",
+      valueName: "duration"))
+  var revokeAfter: TimeSpan?
+
+  /// Whether any of them was named.
+  var isGiven: Bool { maxUnused != nil || maxRepackSize != nil || wait || revokeAfter != nil }
 
   func options(dryRun: Bool) -> PruneOptions {
     var options = PruneOptions()
-    options.maxUnused = maxUnused.limit
+    if let maxUnused { options.maxUnused = maxUnused.limit }
     options.maxRepackBytes = maxRepackSize?.bytes
     options.dryRun = dryRun
     options.wait = wait
-    options.revokeAfterSeconds = revokeAfter.seconds
+    if let revokeAfter { options.revokeAfterSeconds = revokeAfter.seconds }
     return options
   }
 }
@@ -32,8 +37,6 @@ struct PruneArguments: ParsableArguments {
 /// `5%`, `500M` or `unlimited`.
 struct UnusedLimit: ExpressibleByArgument {
   let limit: PruneOptions.Unused
-
-  init(_ limit: PruneOptions.Unused) { self.limit = limit }
 
   init?(argument: String) {
     if argument == "unlimited" {
@@ -45,11 +48,6 @@ struct UnusedLimit: ExpressibleByArgument {
       guard let size = ByteSize(argument: argument) else { return nil }
       limit = .bytes(size.bytes)
     }
-  }
-
-  var defaultValueDescription: String {
-    if case .percent(let value) = limit { return "\(Int(value))%" }
-    return "unlimited"
   }
 }
 

@@ -24,7 +24,9 @@ struct PruneOutput {
     if report.total.count > 0 {
       lines.append("needed: \(Human.bytes(report.liveBytes)); not needed and kept: \(Human.bytes(report.remainingUnusedBytes))")
     }
-    for session in report.revoked { lines.append("gave up backup \(session.prefix(8)): it has ended without saying so") }
+    for session in report.revoked {
+      lines.append("gave up backup \(session.prefix(8)): its process is gone, or it was silent for too long")
+    }
     lines += waiting(report)
     if report.isDryRun {
       lines.append("nothing was changed: this was a dry run")
