@@ -173,6 +173,22 @@ import Testing
     #expect(error?.code == .conflict)
   }
 
+  @Test func noPackLeavesAfterMaintenanceHasTakenWhatWasCountedOn() throws {
+    let subject = try CheckSubject(.memory)
+    let frame = try subject.frame(of: "one")
+    let key = try frame.pack.key()
+    try subject.flip(key, at: Int(frame.offset) + 20)
+    let repository = try subject.open()
+    var options = PackRepairOptions()
+    options.repair.onPlan = { _ in
+      // Stands for a prune that drops second copies.
+      do { try repository.appendLog { LogRecord(next: $0) } } catch { Issue.record(error) }
+    }
+    let error = #expect(throws: CairnError.self) { try repository.repairPacks(options, context: CheckSubject.context()) }
+    #expect(error?.code == .conflict && subject.aside.isEmpty)
+    #expect(try repository.storedPacks()[frame.pack.packName] != nil)
+  }
+
   @Test func noSnapshotIsMadeFromOneThatMaintenanceMayHaveTakenApart() throws {
     let subject = try CheckSubject(.memory)
     try subject.replace(try subject.pack(of: "one"), nil)

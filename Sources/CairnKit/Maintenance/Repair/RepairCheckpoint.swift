@@ -28,13 +28,20 @@ struct RepairCheckpoint {
   /// - Parameters:
   ///   - leaving: packs that the index is not to name any more.
   ///   - adding: index objects that are to count.
+  ///   - length: of the log when it was found out what may leave: another record since then may be that of a prune, which has given up copies
+  ///     that were counted on. Nil where nothing was counted on.
   /// - Throws: `CairnError(.conflict)` when a backup is running, or others keep maintaining the repository. What was written by then says
   ///   nothing.
-  func put(leaving: Set<PackName> = [], adding: [String] = []) throws -> Outcome {
+  func put(leaving: Set<PackName> = [], adding: [String] = [], after length: UInt64? = nil) throws -> Outcome {
     let own = Set(adding.compactMap { DeltaName($0)?.session })
     for _ in 0..<16 {
       try context.cancellation.check()
       guard let bound = try barrier() else { continue }
+      if let length, bound != length + 1 {
+        throw CairnError(
+          .conflict, "Other maintenance has changed the log since the packs were examined; nothing was taken out of use.",
+          guidance: "Run the repair again.")
+      }
       let before = try RecordSurvey(repository, own: own)
       try requireNone(try survey(before).resolve(below: bound))
       // What has just been decided is part of it.

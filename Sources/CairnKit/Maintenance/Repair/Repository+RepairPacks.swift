@@ -162,7 +162,7 @@ struct PackRepair {
     if needsCheckpoint {
       let names = Set(bad.map(\.name))
       let deltas = try save(names)
-      _ = try checkpoint.put(leaving: names, adding: deltas)
+      _ = try checkpoint.put(leaving: names, adding: deltas, after: view.state.log.next)
     }
     let packs = bad.filter(\.isThere).map(\.name.name) + unreadable.map(\.key.name)
     for name in packs {
