@@ -24,7 +24,7 @@
         try FileManager.default.copyItem(atPath: other.directory.string + "/repository", toPath: directory.string + "/repository")
       }
 
-      func open() throws -> LocalStorage { try LocalStorage.open(path: path) }
+      func open() throws -> LocalStorage { try storageCall("opening") { try LocalStorage.open(path: path) } }
       func run(_ command: MaintenanceCommand) throws { try command.run(MaintenanceCommand.open(open())) }
     }
 
