@@ -11,7 +11,7 @@ SHARE = $(DESTDIR)$(PREFIX)/share
 REPOSITORY ?= $(HOME)/.local/share/cairn
 KEY_FILE ?= $(HOME)/.config/cairn/key
 
-.PHONY: help backup named build debug test install uninstall format lint fuzz crash-points bench man completions packages clean
+.PHONY: help backup named build debug test install uninstall format lint fuzz crash-points simulate bench man completions packages clean
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -69,6 +69,14 @@ fuzz: packages
 ## make crash-points        kills maintenance at every change and fails every system call, where `make test` tries some
 crash-points: packages
 	CAIRN_CRASH_POINTS=all $(SWIFT) test --no-parallel --filter 'Crash|MaintenanceFault'
+
+## make simulate SEEDS=N    backups, restores, forget and prune at once, N times, with crashes and lost answers; a failure prints its seed
+# Optimised, but with the fault hooks of a debug build; in a build directory of its own.
+SEEDS ?= 20000
+FIRST ?= 1
+simulate: packages
+	CAIRN_SIMULATE_SEEDS=$(SEEDS) CAIRN_SIMULATE_FIRST=$(FIRST) \
+	  $(SWIFT) test --scratch-path .build/simulate -Xswiftc -O --no-parallel --filter SimulationTests
 
 ## make bench               times the commands on generated data
 bench: build

@@ -20,4 +20,14 @@ struct BaseInheritance: Sendable {
       return true
     } catch { return false }  // a content list that cannot be read: the file is read again
   }
+
+  /// Whether a directory's tree can be taken over: each of its nodes, but not those of the directories in it. That it can be read is not
+  /// enough: packs that are condemned can be.
+  func isIntact(_ tree: BlobID, _ reader: TreeReader) -> Bool {
+    do {
+      guard let location = try index.locate(tree.key) else { return false }
+      guard location.type == .treeInner, case .inner(let items) = try reader.node(tree) else { return true }
+      return items.allSatisfy { isIntact($0.id, reader) }
+    } catch { return false }  // what cannot be read is stored again
+  }
 }

@@ -94,6 +94,8 @@ final class Walker {
 
   private func leave(_ frame: WalkFrame) throws {
     while let gone = try nextBase(frame) { try noteRemoved(frame, gone) }
+    // What is in it is as in the base; its own nodes are stored again where they cannot be had.
+    if frame.assembly == nil, let tree = frame.base?.subtree, !inheritance.isIntact(tree, reader) { try materialise() }
     frames.removeLast()
     if let before = frame.componentsBefore { components = before } else { components.removeLast() }
     if let assembly = frame.assembly {

@@ -63,8 +63,16 @@ package struct LogState: Sendable {
         if let number = Hexadecimal.number64(key.name), number < .max { numbers.append(number) }
       }
     }
-    return numbers.sorted()
+    numbers.sort()
+    // A name far beyond the others is no record of this log: nobody loses so many in a row.
+    if let jump = numbers.indices.dropFirst().first(where: { numbers[$0] - numbers[$0 - 1] > widestGap }) {
+      numbers.removeSubrange(jump...)
+    }
+    return numbers
   }
+
+  /// Records that may be missing in a row.
+  private static let widestGap: UInt64 = 1 << 16
 
   /// Replays the log as far as it can be read: a record that cannot is a problem, and what is there remains readable.
   package static func read(_ storage: any Storage, keys: KeySet, problems: inout [ItemProblem]) throws -> LogState {
@@ -73,7 +81,7 @@ package struct LogState: Sendable {
       var reading = LogReading(storage: storage, keys: keys, numbers: numbers)
       let state = try reading.replay()
       // Records below a new checkpoint are deleted: what was missing may have gone for a good reason.
-      if try reading.problems.isEmpty || numbers.last == Self.numbers(storage).last {
+      if try reading.problems.isEmpty || numbers == Self.numbers(storage) {
         problems += reading.problems
         return state
       }

@@ -29,13 +29,7 @@ package struct RepositoryState: Sendable {
   private static func readOnce(_ storage: any Storage, keys: KeySet, forWriting: Bool) throws -> RepositoryState {
     var state = RepositoryState()
     state.log = try LogState.read(storage, keys: keys, problems: &state.problems)
-    var sessions: [SessionID] = []
-    try storageCall("listing the commit registers") {
-      try storage.list(.commits) { key, _ in
-        if let session = SessionID(hex: key.name) { sessions.append(session) }
-      }
-    }
-    for session in sessions where !state.log.isFolded(session) {
+    for session in try registered(storage).sorted() where !state.log.isFolded(session) {
       do {
         state.registers[session] = try Records.commit(session, storage, keys)
       } catch let error as CairnError where error.code == .damaged || (error.concernsOneObject && !forWriting) {
@@ -44,6 +38,29 @@ package struct RepositoryState: Sendable {
       }
     }
     return state
+  }
+
+  /// The sessions that have a register.
+  ///
+  /// While registers are added, a listing may show one and miss an earlier one that it builds on. What is listed twice is complete: all
+  /// that was there before the first listing ended is in the second.
+  private static func registered(_ storage: any Storage) throws -> Set<SessionID> {
+    func list() throws -> Set<SessionID> {
+      var sessions = Set<SessionID>()
+      try storageCall("listing the commit registers") {
+        try storage.list(.commits) { key, _ in
+          if let session = SessionID(hex: key.name) { sessions.insert(session) }
+        }
+      }
+      return sessions
+    }
+    var sessions = try list()
+    for _ in 0..<LogState.maximumReadings {
+      let again = try list()
+      if again == sessions { return sessions }
+      sessions = again
+    }
+    throw LogState.isRestless
   }
 
   /// Whether the session's register decides that what it wrote counts.

@@ -21,6 +21,8 @@ final class Repacker: Sendable {
   private let context: RunContext
   /// What has been copied, or is about to be.
   private let moved: OrdinalBitmap
+  /// Blobs whose frames have been looked at, so that a frame of many small ones is gone through once.
+  private let seen: OrdinalBitmap
   private let queue: BoundedQueue<Job>
   private let threads: Int
   private let spared = Monitor<[PackName: String]>([:])
@@ -36,6 +38,7 @@ final class Repacker: Sendable {
     self.writer = writer
     self.context = context
     moved = OrdinalBitmap(capacity: liveness.view.index.count)
+    seen = OrdinalBitmap(capacity: liveness.view.index.count)
     threads = max(1, context.threads ?? Host.processorCount)
     queue = BoundedQueue(capacity: 2 * threads)
   }
@@ -80,7 +83,7 @@ final class Repacker: Sendable {
       var order = SnapshotOrder(liveness.view, root: newest.manifest.root)
       while let location = try order.next() {
         try context.cancellation.check()
-        guard chosen.contains(location.frame.pack.packName) else { continue }
+        guard chosen.contains(location.frame.pack.packName), !seen.contains(location.ordinal) else { continue }
         try emitFrame(location.frame, cache, emit)
       }
     }
@@ -107,7 +110,9 @@ final class Repacker: Sendable {
   /// Needed, not copied yet, and nowhere but in packs that go.
   private func isWanted(_ key: BlobKey) throws -> Bool {
     let places = try liveness.view.index.locations(key)
-    guard let first = places.first, liveness.live.contains(first.ordinal) else { return false }
+    guard let first = places.first else { return false }
+    seen.insert(first.ordinal)
+    guard liveness.live.contains(first.ordinal) else { return false }
     guard places.allSatisfy({ chosen.contains($0.frame.pack.packName) }) else { return false }
     return moved.insert(first.ordinal)
   }

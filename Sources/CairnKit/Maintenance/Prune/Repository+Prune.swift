@@ -42,6 +42,8 @@ private struct PruneRun {
   var report = PruneReport()
   var isSecondPass = false
   var foldedBelow: UInt64 = 0
+  /// The length of the log at the beginning of the present try.
+  var seen: UInt64 = 0
 
   /// Small objects that are worth a checkpoint of their own.
   private static let manySmallObjects = 32
@@ -51,7 +53,10 @@ private struct PruneRun {
     try Ownerless.find(repository).requireRegisters()
     for _ in 0..<16 {
       try context.cancellation.check()
-      if try step() { return }
+      do { if try step() { return } } catch let error as CairnError where error.code == .damaged {
+        // What another prune has swept meanwhile may be missing for a good reason.
+        guard try LogState.length(repository.storage) != seen else { throw error }
+      }
     }
     throw CairnError(.conflict, "Other programs keep maintaining the repository.", guidance: "Run 'cairn prune' again later.")
   }
@@ -63,6 +68,7 @@ private struct PruneRun {
     let announced = try announcedSessions()
     let log = try LogState.readComplete(repository.storage, keys: repository.keys)
     foldedBelow = log.foldedBelow
+    seen = log.next
     if let pending = log.condemned.keys.min() {
       report.waiting = PruneReport.Packs()
       for name in log.condemned[pending] ?? [] { report.waiting.add(stored[name] ?? 0) }

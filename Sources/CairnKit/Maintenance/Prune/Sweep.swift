@@ -30,7 +30,7 @@ struct Sweep {
       for name in rescued { report.rescued.add(stored[name] ?? 0) }
     }
     guard try append(&record, state, leaving, Set(stored.keys)) else { return false }
-    for name in leaving.union(state.log.swept) {
+    for name in leaving.union(state.log.swept).sorted() {
       guard let size = stored[name], try repository.deleteObject(.packs, name.name) else { continue }
       report.deleted.add(size)
     }
