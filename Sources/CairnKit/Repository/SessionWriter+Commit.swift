@@ -24,7 +24,11 @@ extension SessionWriter {
     if !isReleasing { try beat(&run) }
     settle(run.adopted)
     run.adopted = AdoptedSessions()
-    try known.age(adding: options.dryRun ? [] : deltas, repository)
+    do { try known.age(adding: options.dryRun ? [] : deltas, repository) } catch let error as CairnError where error.code == .damaged {
+      // A checkpoint that follows the revocation of this session takes its deltas away.
+      guard try LogState.readComplete(storage, keys: repository.keys).isFoldedOut(session) else { throw error }
+      throw Self.foldedOut
+    }
   }
 
   /// Gives up the session and goes on under one that nobody knows.
@@ -70,7 +74,11 @@ extension SessionWriter {
         guidance: "Run 'cairn check', then 'cairn repair index', and look for the snapshot with 'cairn snapshots'.")
     }
     guard log.isFoldedOut(session), !repository.breaks(.noFence) else { return }
-    throw CairnError(
+    throw Self.foldedOut
+  }
+
+  private static var foldedOut: CairnError {
+    CairnError(
       .revoked, "Maintenance closed the period in which this backup began, so the snapshot does not count.",
       guidance: "Run the same command again; what was stored is used where it still exists.")
   }
