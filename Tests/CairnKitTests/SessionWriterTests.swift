@@ -55,6 +55,27 @@ import Testing
     #expect(try repository.snapshots().snapshots.count == 2)
   }
 
+  /// What is done after each frame must not pile up: it took the stack of a saver, and the program with it.
+  @Test func manyFramesAreStoredInOneRun() throws {
+    let count: UInt64 = 60_000
+    let storage = MemoryStorage()
+    var options = WriterOptions()
+    options.packs.compression = .off
+    options.packs.readBack = false
+    let writer = try SessionWriter.begin(
+      TestRepository.create(storage), description: Self.description, options: options, context: RunContext())
+    let stored = try writer.run { writer in
+      let worker = writer.makeWorker()
+      for number in 0..<count {
+        _ = try withUnsafeBytes(of: number) { try worker.put($0, .data) }
+        try worker.flush()
+      }
+      try writer.flush()
+      return writer.statistics.dataBlobs
+    }
+    #expect(stored == count)
+  }
+
   @Test func blobsOfARunThatDidNotCommitCountForNobody() throws {
     let storage = MemoryStorage()
     let repository = try TestRepository.create(storage)

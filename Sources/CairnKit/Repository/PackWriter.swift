@@ -32,6 +32,12 @@ package final class PackWriter: Sendable {
     var bytesStored: UInt64 = 0
   }
 
+  /// Kept in a structure, because a function that is taken out of a generic container by itself goes back with another wrapper around
+  /// it, every time, until the stack does not hold them all.
+  private struct FrameHook: Sendable {
+    let call: @Sendable () throws -> Void
+  }
+
   package let repository: Repository
   /// Part of the names of all packs and deltas.
   package let owner: SessionID
@@ -48,7 +54,7 @@ package final class PackWriter: Sendable {
   private let dataSlots: [PackSlot]
   private let treeSlot: PackSlot
   /// Called after each frame, by the thread that wrote it, while `run` lasts.
-  private let afterFrame = Mutex<(@Sendable () throws -> Void)?>(nil)
+  private let afterFrame = Mutex<FrameHook?>(nil)
   /// Lock order: delta, pack slot, state.
   private let deltaLock = Mutex<Void>(())
 
@@ -76,7 +82,7 @@ package final class PackWriter: Sendable {
   ///
   /// - Parameter afterFrame: called after each frame that was written, from any thread.
   package func run<R>(afterFrame: (@Sendable () throws -> Void)? = nil, _ body: () throws -> R) throws -> R {
-    self.afterFrame.withLock { $0 = afterFrame }
+    self.afterFrame.withLock { $0 = afterFrame.map(FrameHook.init) }
     defer { self.afterFrame.withLock { $0 = nil } }
     return try ThreadScope.run { scope in
       if options.savers > 0 {
@@ -158,7 +164,7 @@ package final class PackWriter: Sendable {
       note(pack)
       try writeDeltaIfDue()
     }
-    try afterFrame.withLock { $0 }?()
+    try afterFrame.withLock { $0 }?.call()
   }
 
   private func note(_ pack: IndexedPack) {
