@@ -38,6 +38,7 @@ final class Oracle: Sendable {
     var commits = 0
     var restores = 0
     var rescues = 0
+    var undone = 0
   }
   private let state: Mutex<State>
 
@@ -48,6 +49,10 @@ final class Oracle: Sendable {
   var violations: [Violation] { state.withLock { $0.violations } }
   var commits: Int { state.withLock { $0.commits } }
   var restores: Int { state.withLock { $0.restores } }
+  /// Packs that were condemned and became needed again.
+  var rescues: Int { state.withLock { $0.rescues } }
+  /// Snapshots that were forgotten and certainly brought back.
+  var undone: Int { state.withLock { $0.undone } }
 
   func lose(_ text: String) { state.withLock { $0.violations.append(.loss(text)) } }
   func violate(_ text: String) { state.withLock { $0.violations.append(Violation(isLoss: false, description: text)) } }
@@ -101,6 +106,7 @@ final class Oracle: Sendable {
       let item = state.items[number]
       guard let eventsBefore, item.forgetEvents == eventsBefore, !item.isForgettingUncertain else { return }
       state.items[number].mayBeForgotten = false
+      state.undone += 1
     }
   }
 

@@ -29,19 +29,32 @@ extension SimulatedClient {
     isCertain = true
   }
 
-  /// Forgets a snapshot, and sometimes takes that back.
+  /// As `cairn forget` does with an id, or with `--undo`.
   func forget() throws {
     let repository = repository
+    if chance(350) { return try undo(repository) }
     let list = try repository.snapshots().snapshots
     guard list.count > 1, let snapshot = choose(list), let number = Oracle.number(snapshot.manifest) else { return }
+    var options = ForgetOptions()
+    options.snapshots = [snapshot.idHex]
     world.oracle.beginForget(number)
     var isCertain = false
     defer { world.oracle.endForget(number, isCertain: isCertain) }
-    try repository.appendLog { state in
-      var record = LogRecord(next: state)
-      record.forget = [snapshot.id]
-      return record
+    do { try repository.forget(try repository.planForget(options)) } catch let error as CairnError where error.code == .notFound {
+      // Another client has forgotten it meanwhile.
     }
     isCertain = true
+  }
+
+  private func undo(_ repository: Repository) throws {
+    guard let snapshot = choose(try repository.forgottenSnapshots().snapshots), let number = Oracle.number(snapshot.manifest) else {
+      return
+    }
+    let before = world.oracle.forgetEvents(number)
+    do {
+      if try repository.undoForget([snapshot]) == 1 { world.oracle.undone(number, eventsBefore: before) }
+    } catch let error as CairnError where error.code == .failed {
+      // A prune has swept meanwhile.
+    }
   }
 }

@@ -17,6 +17,8 @@ struct Simulation: Sendable {
     var roles: [SimulatedRole] = []
     var commits = 0
     var restores = 0
+    var rescues = 0
+    var undone = 0
     /// Requests at which a process was killed.
     var crashes: Int { events.count { $0.fate == .killedBefore || $0.fate == .killedAfter } }
     /// Sessions that maintenance decided.
@@ -79,6 +81,8 @@ struct Simulation: Sendable {
     result.violations = world.oracle.violations
     result.commits = world.oracle.commits
     result.restores = world.oracle.restores
+    result.rescues = world.oracle.rescues
+    result.undone = world.oracle.undone
     return result
   }
 

@@ -23,6 +23,8 @@ struct SimulationSeries: Sendable {
     var restores = 0
     var revocations = 0
     var handOvers = 0
+    var rescues = 0
+    var undone = 0
     var crashes = 0
     /// The smallest seed that showed a loss among those that were run, and what it showed.
     var failure: (seed: UInt64, result: Simulation.Result)?
@@ -34,7 +36,8 @@ struct SimulationSeries: Sendable {
       let rate = Int(Double(runs) / max(seconds, 0.001))
       return """
         \(runs) runs, \(rate) a second, \(requests) requests; runs with deleted packs: \(runsWithSweep); commits: \(commits); \
-        restores: \(restores); hand-overs: \(handOvers); revocations: \(revocations); crashes: \(crashes)
+        restores: \(restores); hand-overs: \(handOvers); revocations: \(revocations); \
+        rescued packs: \(rescues); forgotten and brought back: \(undone); crashes: \(crashes)
         """
     }
 
@@ -46,6 +49,8 @@ struct SimulationSeries: Sendable {
       restores += result.restores
       revocations += result.revocations
       handOvers += result.handOvers
+      rescues += result.rescues
+      undone += result.undone
       crashes += result.crashes
       guard let first = result.violations.first(where: { $0.isLoss || !onlyLosses }) else { return }
       failures.append((seed, first.description))
