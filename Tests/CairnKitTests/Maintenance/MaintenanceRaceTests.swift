@@ -104,6 +104,31 @@ import Testing
     #expect(try f.repository.snapshots().snapshots.count == 2)
   }
 
+  @Test func aRecordThatCannotBeReadOnceIsNoReasonToDeleteWhatItNames() throws {
+    let f = try PruneFixture(wrapped: { FaultyStorage($0) })
+    let faulty = try #require(f.storage as? FaultyStorage)
+    let first = try f.backup(0)
+    let second = try f.backup(5)
+    try f.forget(first)
+    _ = try f.prune()
+    // The checkpoint is not the newest record, so what follows it can be read without it.
+    try f.repository.amend([(second.id, tags: [Array("kept".utf8)], description: nil)])
+    var refused = 0
+    for number in 1...60 {
+      let reads = CallCount()
+      faulty.plan { call, kind in
+        call == .read && kind == .log && reads.next() == number ? .refuse(.io("The answer does not come.")) : nil
+      }
+      do { _ = try f.prune() } catch is CairnError { refused += 1 }
+      faulty.plan { _, _ in nil }
+      let index = try LogState.readComplete(f.storage, keys: f.repository.keys).index
+      #expect(!index.isEmpty)
+      for name in index { #expect(f.files.storage.contents[ObjectKey(kind: .index, name: name) ?? .config] != nil, "read \(number)") }
+    }
+    #expect(refused > 0 && refused < 60)
+    try f.expectWhole([(5, second)])
+  }
+
   @Test func anyTimeInAnAnnouncementIsSurvived() throws {
     let f = try PruneFixture()
     try f.backup(0)

@@ -11,6 +11,8 @@ struct Ownerless {
   private(set) var manifests: [SessionID] = []
 
   /// Lists in the order in which no backup escapes: it announces itself before it stores anything.
+  ///
+  /// - Throws: `CairnError(.damaged)` when a record of the log cannot be read, if only this once: what it names would seem to be nobody's.
   static func find(_ repository: Repository) throws -> Ownerless {
     let storage = repository.storage
     var deltas: [DeltaName] = []
@@ -22,6 +24,7 @@ struct Ownerless {
       try storage.list(.sessions) { key, _ in if let session = SessionID(hex: key.name) { announced.insert(session) } }
     }
     let state = try repository.readState()
+    try state.log.requireReadable()
     let counting = state.countingDeltas
     // Maintenance of a later epoch may still be about to put its record.
     let isOwnerless = { (session: SessionID) -> Bool in
