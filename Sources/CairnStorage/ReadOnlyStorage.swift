@@ -23,7 +23,7 @@ package final class ReadOnlyStorage: Storage {
   package func foreign(_ kind: ObjectKey.Kind) throws(StorageError) -> [String] { try base.foreign(kind) }
   package func copies(of key: ObjectKey) -> Int { base.copies(of: key) }
   package func retains(_ key: ObjectKey) -> Bool { base.retains(key) }
-  package func releaseReserve() throws(StorageError) -> Bool { throw refusal }
+  package func releaseReserve(keeping bytes: Int) throws(StorageError) -> Bool { throw refusal }
 
   private var refusal: StorageError { .readOnly("The repository at '\(location)' is opened for reading only.") }
 }

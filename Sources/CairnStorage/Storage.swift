@@ -72,10 +72,11 @@ package protocol Storage: Sendable {
   /// take the repository.
   func copies(of key: ObjectKey) -> Int
 
-  /// Gives up space that was set aside for maintenance on a full disk.
+  /// Gives up space that was set aside for maintenance on a full disk. Where nothing was, sets `bytes` aside if there is room for them.
   ///
-  /// - Returns: whether there was any.
-  func releaseReserve() throws(StorageError) -> Bool
+  /// - Parameter bytes: stay set aside.
+  /// - Returns: whether there was more.
+  func releaseReserve(keeping bytes: Int) throws(StorageError) -> Bool
 
   /// Sets space aside for maintenance on a full disk, unless it is there. Best effort: a disk that has none left stays as it is.
   func makeReserve()
@@ -114,7 +115,7 @@ extension ObjectWriter {
 
 extension Storage {
   /// Where space does not run out there is nothing to set aside.
-  package func releaseReserve() throws(StorageError) -> Bool { false }
+  package func releaseReserve(keeping bytes: Int) throws(StorageError) -> Bool { false }
 
   package func makeReserve() {}
 

@@ -55,6 +55,27 @@ import struct SystemPackage.Errno
     }
   }
 
+  @Test func theReserveIsGivenUpInPartsAndMadeAgain() throws {
+    let storage = try create()
+    func reserve() throws -> UInt64? {
+      do throws(FileError) { return try FileSystem.status(at: storage.rootDirectory, name: Array("reserve".utf8)).size } catch {
+        guard error.errno == .noSuchFileOrDirectory else { throw error }
+        return nil
+      }
+    }
+    storage.makeReserve()
+    let whole = try #require(try reserve())
+    #expect(try storage.releaseReserve(keeping: 100_000) && reserve() == 100_000)
+    #expect(try !storage.releaseReserve(keeping: 100_000) && reserve() == 100_000)
+    #expect(try !storage.releaseReserve(keeping: 200_000) && reserve() == 100_000)
+    storage.makeReserve()
+    #expect(try reserve() == whole)
+    #expect(try storage.releaseReserve(keeping: 0) && reserve() == nil)
+    #expect(try !storage.releaseReserve(keeping: 0) && reserve() == nil)
+    #expect(try !storage.releaseReserve(keeping: 50_000) && reserve() == 50_000, "set aside for what follows")
+    #expect(try storage.foreign(.config) == [])
+  }
+
   @Test func creationMakesTheDirectoriesAbove() throws {
     let storage = try LocalStorage.create(path: directory.path("a/b//c/"))
     try storage.put(.config, [1])

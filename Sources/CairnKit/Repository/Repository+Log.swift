@@ -60,6 +60,9 @@ extension Repository {
     return true
   }
 
+  /// What is kept of the reserve for the records that a prune puts after the one at hand.
+  static let recordReserve = 256 << 10
+
   /// On a full disk the reserve is given up for it: it is what frees space in the end.
   private func putRecord(_ key: ObjectKey, _ bytes: [UInt8]) throws -> Bool {
     let put = { () throws -> Bool in
@@ -70,10 +73,10 @@ extension Repository {
       }
     }
     return try storageCall("appending to the maintenance log") {
-      do { return try put() } catch StorageError.noSpace(let text) {
-        guard try storage.releaseReserve() else { throw StorageError.noSpace(text) }
-        return try put()
+      for kept in [Self.recordReserve, 0] {
+        do { return try put() } catch StorageError.noSpace { _ = try storage.releaseReserve(keeping: kept) }
       }
+      return try put()
     }
   }
 }

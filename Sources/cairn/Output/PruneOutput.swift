@@ -15,10 +15,8 @@ struct PruneOutput {
     }
     add(report.unused, "no snapshot needs them")
     add(report.unreferenced, "left behind by backups that ended early")
-    add(
-      report.repacked,
-      "\(Human.bytes(report.repackedLiveBytes)) of them needed, written anew"
-        + (report.skippedRepackForSpace ? "; left for later, because the disk is full" : ""))
+    add(report.repacked, "\(Human.bytes(report.repackedLiveBytes)) of them needed, written anew")
+    add(report.postponed, "partly needed; they stay, because the disk has no room to write them anew")
     add(report.pendingPacks, "of backups that are running or can be resumed; they stay")
     add(report.rescued, "needed again; they stay")
     if report.total.count > 0 {
@@ -63,6 +61,7 @@ struct PruneOutput {
       packs("unused", report.unused)
       packs("unreferenced", report.unreferenced)
       packs("repacked", report.repacked)
+      packs("postponed", report.postponed)
       packs("pending", report.pendingPacks)
       packs("rescued", report.rescued)
       packs("deleted", report.deleted)

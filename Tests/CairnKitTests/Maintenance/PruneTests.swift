@@ -282,10 +282,57 @@ struct PruneFixture {
       kind == .packs && (call == .begin || call == .append) || kind == .index && call == .put ? .refuse(.noSpace("The disk is full.")) : nil
     }
     let report = try f.prune { $0.maxUnused = .bytes(0) }
-    #expect(report.skippedRepackForSpace && report.deleted.count > 0)
+    #expect(report.postponed.count > 0 && report.deleted.count > 0)
     faulty.plan { _, _ in nil }
     _ = try f.prune { $0.maxUnused = .bytes(0) }
     try f.expectWhole([all[5]])
     #expect(f.count(.log) == 1)
+  }
+
+  /// Every pack that has garbage holds needed data, too: two snapshots, of which the first one's other half is forgotten.
+  private func interleaved() throws -> (fixture: PruneFixture, storage: FullStorage, kept: Snapshot) {
+    let f = try PruneFixture(wrapped: { FullStorage($0) })
+    func write(_ isWanted: (Int) -> Bool) throws -> Snapshot {
+      for file in 0..<60 {
+        var random = SplitMix64(seed: UInt64(1000 + file))
+        if isWanted(file) { try f.files.source.write("f\(file)", random.bytes(30_000)) } else { try f.files.remove("f\(file)") }
+      }
+      return try #require(try f.repository.backup(f.files.options { $0.kind = .full }, context: RunContext(threads: 2)).snapshot)
+    }
+    let first = try write { _ in true }
+    let kept = try write { $0 % 2 == 0 }
+    try f.forget(first)
+    _ = try f.prune { $0.maxUnused = .unlimited }
+    return (f, try #require(f.storage as? FullStorage), kept)
+  }
+
+  @Test(arguments: [1, 2]) func onAFullDiskEachPackWrittenAnewMakesRoomForMore(threads: Int) throws {
+    let (f, storage, kept) = try interleaved()
+    let before = f.packBytes
+    // Room for one pack's needed half.
+    storage.fill(free: 0, reserve: Repository.recordReserve + (100 << 10))
+    let report = try f.prune(threads: threads) { $0.maxUnused = .bytes(0) }
+    #expect(report.postponed.count == 0 && report.repacked.count > 8 && report.total.bytes == UInt64(before))
+    #expect(f.packBytes < before * 6 / 10)
+    #expect(report.writtenBytes > UInt64(before) / 4 && report.writtenBytes < UInt64(before))
+    #expect(storage.reserve > 0, "some is left for the next records")
+    storage.fill(free: 8 << 20, reserve: 0)
+    let view = try f.repository.loadView()
+    #expect(view.snapshots.map(\.id) == [kept.id])
+    let check = try f.repository.check(CheckOptions(readData: .all))
+    #expect((check.errors + check.hints).map(\.sentence) == [])
+    #expect(try f.prune { $0.maxUnused = .bytes(0) }.deleted.count == 0)
+  }
+
+  @Test(arguments: [0, 20_000]) func whereNotOnePackHasRoomNothingIsLeftBehind(free: Int) throws {
+    let (f, storage, kept) = try interleaved()
+    storage.fill(free: free, reserve: 0)
+    let before = f.files.storage.contents
+    let error = #expect(throws: CairnError.self) { try f.prune { $0.maxUnused = .bytes(0) } }
+    #expect(error?.code == .noSpace && f.files.storage.contents == before)
+    storage.fill(free: 8 << 20, reserve: 0)
+    _ = try f.prune { $0.maxUnused = .bytes(0) }
+    #expect(try f.repository.snapshots().snapshots.map(\.id) == [kept.id])
+    #expect(try f.repository.check(CheckOptions(readData: .all)).errors.map(\.sentence) == [])
   }
 }

@@ -46,6 +46,16 @@ public struct PruneReport: Sendable {
       count += 1
       bytes += size
     }
+
+    mutating func add(_ others: Packs) {
+      count += others.count
+      bytes += others.bytes
+    }
+
+    /// What is left when some of them were dealt with.
+    func without(_ some: Packs) -> Packs {
+      Packs(count: count - min(count, some.count), bytes: bytes - min(bytes, some.bytes))
+    }
   }
 
   /// A backup that is still running, or seems to be.
@@ -65,7 +75,7 @@ public struct PruneReport: Sendable {
   public internal(set) var unused = Packs()
   /// Named by no index object: left behind by runs that ended badly.
   public internal(set) var unreferenced = Packs()
-  /// Packs of which a part is needed, which is written anew …
+  /// Packs of which a part is needed, which was written anew …
   public internal(set) var repacked = Packs()
   /// … and about how much that part is.
   public internal(set) var repackedLiveBytes: UInt64 = 0
@@ -90,8 +100,8 @@ public struct PruneReport: Sendable {
   public internal(set) var waitingFor: [OpenSession] = []
   /// Packs condemned, by this run or an earlier one, that wait.
   public internal(set) var waiting = Packs()
-  /// Repacking was left out because the disk is full.
-  public internal(set) var skippedRepackForSpace = false
+  /// Packs that are to be written anew and for which the disk had no room.
+  public internal(set) var postponed = Packs()
   public internal(set) var isDryRun = false
   public internal(set) var seconds: Double = 0
 }

@@ -40,10 +40,18 @@ private struct PruneRun {
   let options: PruneOptions
   let context: RunContext
   var report = PruneReport()
-  var isSecondPass = false
-  var foldedBelow: UInt64 = 0
+  /// Whether copies have once found no room. Then each sweep makes some for more of them.
+  private var isCramped = false
+  /// About so many bytes may be copied; nil = as many as there are. Only while it is cramped.
+  private var room: UInt64?
+  private var foldedBelow: UInt64 = 0
   /// The length of the log at the beginning of the present try.
-  var seen: UInt64 = 0
+  private var seen: UInt64 = 0
+  private var hasPlan = false
+
+  init(repository: Repository, options: PruneOptions, context: RunContext) {
+    (self.repository, self.options, self.context) = (repository, options, context)
+  }
 
   /// Small objects that are worth a checkpoint of their own.
   private static let manySmallObjects = 32
@@ -51,18 +59,33 @@ private struct PruneRun {
   mutating func perform() throws {
     if !options.dryRun { try repository.readState().requireFresh(at: repository.location) }
     try Ownerless.find(repository).requireRegisters()
-    for _ in 0..<16 {
+    var conflicts = 0
+    while conflicts < 16 {
       try context.cancellation.check()
-      do { if try step() { return } } catch let error as CairnError where error.code == .damaged {
+      do {
+        switch try step() {
+        case .done: return
+        case .goOn: conflicts = 0
+        case .beginAgain: conflicts += 1
+        }
+      } catch let error as CairnError where error.code == .damaged {
         // What another prune has swept meanwhile may be missing for a good reason.
         guard try LogState.length(repository.storage) != seen else { throw error }
+        conflicts += 1
       }
     }
     throw CairnError(.conflict, "Other programs keep maintaining the repository.", guidance: "Run 'cairn prune' again later.")
   }
 
-  /// - Returns: false when the log was changed by somebody else: begin again.
-  private mutating func step() throws -> Bool {
+  private enum Outcome {
+    case done
+    /// What was deleted has made room for more.
+    case goOn
+    /// Somebody else has changed the log.
+    case beginAgain
+  }
+
+  private mutating func step() throws -> Outcome {
     // Before anything that counts is read (FORMAT.md, "Maintenance"): of who comes to be known later, nothing is looked at.
     let stored = try repository.storedPacks()
     let announced = try announcedSessions()
@@ -72,10 +95,12 @@ private struct PruneRun {
     if let pending = log.condemned.keys.min() {
       report.waiting = PruneReport.Packs()
       for name in log.condemned[pending] ?? [] { report.waiting.add(stored[name] ?? 0) }
-      guard try finish(pending, below: pending + 1, marked: nil) else { return report.waitingFor.isEmpty ? options.dryRun : true }
-      if options.dryRun { return true }
+      guard try finish(pending, below: pending + 1, marked: nil) else {
+        return report.waitingFor.isEmpty && !options.dryRun ? .beginAgain : .done
+      }
+      if options.dryRun { return .done }
       report.waiting = PruneReport.Packs()
-      return false
+      return .beginAgain
     }
     if !options.dryRun {
       // What they have stored is garbage from then on, even if there is no other.
@@ -85,37 +110,48 @@ private struct PruneRun {
     let liveness = try Liveness.mark(try repository.loadView(), ignoring: options.dryRun ? options.assumedForgotten : [], context)
     let state = liveness.view.state
     if !options.dryRun { try state.requireFresh(at: repository.location) }
-    guard state.log.next == log.next else { return false }
+    guard state.log.next == log.next else { return .beginAgain }
     let table = try PackTable(liveness, stored: stored)
-    let plan = PrunePlan(table, options, repository.config) { owner in
-      state.isDecided(owner) || (UInt64(owner.epoch) < state.log.next && !announced.contains(owner))
+    let makePlan = { [options, repository] (room: UInt64?) in
+      PrunePlan(table, options, repository.config, room: room) { owner in
+        state.isDecided(owner) || (UInt64(owner.epoch) < state.log.next && !announced.contains(owner))
+      }
     }
-    take(plan.report)
-    if options.dryRun { return true }
-    if plan.isEmpty { return try tidy(state, liveness) }
-    let condemned: UInt64?
-    do { condemned = try condemn(plan, liveness, table) } catch let error as CairnError where error.code == .noSpace && isSecondPass {
-      return true  // as full as before; what the first pass deleted remains deleted
+    let whole = makePlan(nil)
+    if options.dryRun || whole.isEmpty {
+      take(whole)
+      return try options.dryRun || tidy(state, liveness) ? .done : .beginAgain
     }
-    guard let record = condemned else { return false }
-    if try finish(record, below: record + 1, marked: liveness) {
-      // What was deleted has made room for what had to be left out; once only, lest it fills again at once.
-      guard report.skippedRepackForSpace, !isSecondPass else { return true }
-      isSecondPass = true
-      return false
+    let (deletedBefore, writtenBefore) = (report.deleted.bytes, report.writtenBytes)
+    guard let (condemned, plan) = try condemn(whole, liveness, makePlan) else { return .beginAgain }
+    take(plan)
+    report.postponed = whole.report.repacked.without(plan.report.repacked)
+    guard let record = condemned else { return .done }
+    guard try finish(record, below: record + 1, marked: liveness) else {
+      guard !report.waitingFor.isEmpty else { return .beginAgain }
+      for name in try LogState.readComplete(repository.storage, keys: repository.keys).condemned[record] ?? [] {
+        report.waiting.add(stored[name] ?? 0)
+      }
+      return .done
     }
-    guard !report.waitingFor.isEmpty else { return false }
-    for name in try LogState.readComplete(repository.storage, keys: repository.keys).condemned[record] ?? [] {
-      report.waiting.add(stored[name] ?? 0)
-    }
-    return true
+    let (deleted, written) = (report.deleted.bytes - deletedBefore, report.writtenBytes - writtenBefore)
+    guard report.postponed.count > 0, deleted > written else { return .done }
+    room = room.map { $0 + (deleted - written) }
+    return .goOn
   }
 
-  private mutating func take(_ plan: PruneReport) {
+  /// Adds what a plan says to what earlier ones have said.
+  private mutating func take(_ plan: PrunePlan) {
     let before = report
-    report = plan
+    report = plan.report
     (report.deleted, report.rescued, report.revoked) = (before.deleted, before.rescued, before.revoked)
     (report.smallObjectsDeleted, report.writtenBytes) = (before.smallObjectsDeleted, before.writtenBytes)
+    guard hasPlan else { return hasPlan = true }
+    report.total = before.total
+    report.unused.add(before.unused)
+    report.unreferenced.add(before.unreferenced)
+    report.repacked.add(before.repacked)
+    report.repackedLiveBytes += before.repackedLiveBytes
   }
 
   private func announcedSessions() throws -> Set<SessionID> {
@@ -130,35 +166,69 @@ private struct PruneRun {
 
   // MARK: - Condemning
 
-  /// Copies what is needed, then condemns.
+  /// Copies what is needed, then condemns: all of a plan if there is room for the copies; else first what can go without any, then as much
+  /// as there is room for.
   ///
-  /// - Returns: the record's index; nil when another came first.
-  private mutating func condemn(_ plan: PrunePlan, _ liveness: Liveness, _ table: PackTable) throws -> UInt64? {
-    var record = LogRecord(next: liveness.view.state.log)
+  /// - Returns: nil when another record came first; a plan without a record when there was no room for more.
+  private mutating func condemn(
+    _ whole: PrunePlan, _ liveness: Liveness, _ makePlan: (UInt64?) -> PrunePlan
+  ) throws -> (record: UInt64?, plan: PrunePlan)? {
+    var plan = room.map(makePlan) ?? whole
+    while !plan.isEmpty {
+      try context.cancellation.check()
+      var record = LogRecord(next: liveness.view.state.log)
+      do {
+        try fill(&record, plan, liveness)
+        return try repository.tryAppend(record) ? (record.index, plan) : nil
+      } catch let error as CairnError where error.code == .noSpace {
+        guard try takeBack(record) else { return nil }
+      }
+      if !isCramped { context.sink.report(.message("The disk is full: packs are written anew as far as others make room for them.")) }
+      isCramped = true
+      if plan.hasGarbage {
+        guard !plan.repack.isEmpty else { break }
+        plan.leaveRepacks()
+      } else if try !storageCall("using the reserve", { try repository.storage.releaseReserve(keeping: Repository.recordReserve) }) {
+        room = plan.report.repackedLiveBytes / 2
+        plan = makePlan(room)
+      }
+    }
+    guard report.deleted.count > 0 else {
+      throw CairnError(.noSpace, "There is no room to prune.", guidance: "Free some space, then prune again.")
+    }
+    plan.leaveRepacks()
+    return (nil, plan)
+  }
+
+  private mutating func fill(_ record: inout LogRecord, _ plan: PrunePlan, _ liveness: Liveness) throws {
     var leaving = plan.unused + plan.unreferenced
     if !plan.repack.isEmpty {
-      do {
-        let (deltas, spared) = try repack(plan, liveness, owner: record.owner)
-        record.deltas = deltas
-        record.condemn = plan.repack.filter { !spared.contains($0) }
-        leaving.removeAll(where: spared.contains)
-      } catch let error as CairnError where error.code == .noSpace {
-        // What can go without a copy makes room for the rest next time.
-        report.skippedRepackForSpace = true
-        context.sink.report(.message("There is no room to write packs anew, so only packs without anything needed are deleted."))
-      }
+      let (deltas, spared) = try repack(plan, liveness, owner: record.owner)
+      record.deltas = deltas
+      record.condemn = plan.repack.filter { !spared.contains($0) }
+      leaving.removeAll(where: spared.contains)
     }
     // One record names so many at most; another run goes on.
     record.condemn += leaving.prefix(Limits.logPacks / 2)
-    guard !record.condemn.isEmpty else {
-      guard report.skippedRepackForSpace else {
-        throw CairnError(
-          .damaged, "Nothing was deleted: all that could go lies in damaged packs together with what is needed.",
-          guidance: "Run 'cairn check --read-data' to see the damage, and 'cairn repair packs' to mend it; then prune again.")
-      }
-      throw CairnError(.noSpace, "There is no room to prune.", guidance: "Free some space, then prune again.")
+    guard record.condemn.isEmpty else { return }
+    throw CairnError(
+      .damaged, "Nothing was deleted: all that could go lies in damaged packs together with what is needed.",
+      guidance: "Run 'cairn check --read-data' to see the damage, and 'cairn repair packs' to mend it; then prune again.")
+  }
+
+  /// Deletes what was stored for a record that could not be put: while the log has no such record, nobody may refer to it.
+  ///
+  /// - Returns: false when the log has one, perhaps this.
+  private func takeBack(_ record: LogRecord) throws -> Bool {
+    let storage = repository.storage
+    guard try LogState.length(storage) == record.index else { return false }
+    var stored: [(ObjectKey.Kind, String)] = []
+    try storageCall("looking for what was stored in vain") {
+      try storage.list(.packs) { key, _ in if PackName(key.name)?.owner == record.owner { stored.append((.packs, key.name)) } }
+      try storage.list(.index) { key, _ in if DeltaName(key.name)?.session == record.owner { stored.append((.index, key.name)) } }
     }
-    return try repository.tryAppend(record) ? record.index : nil
+    for (kind, name) in stored { _ = try repository.deleteObject(kind, name) }
+    return true
   }
 
   private mutating func repack(_ plan: PrunePlan, _ liveness: Liveness, owner: SessionID) throws -> (
@@ -174,8 +244,9 @@ private struct PruneRun {
       for (name, reason) in spared.sorted(by: { $0.key < $1.key }) {
         context.sink.report(.message("packs/\(name.name) stays as it is: \(reason)"))
       }
+      let deltas = try writer.flush()
       report.writtenBytes += writer.bytesStored
-      return (try writer.flush(), Set(spared.keys))
+      return (deltas, Set(spared.keys))
     } catch {
       writer.dropOpenPacks()
       throw error
