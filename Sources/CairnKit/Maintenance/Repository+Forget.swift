@@ -6,7 +6,7 @@ extension Repository {
   /// Finds out what would be forgotten; writes nothing.
   ///
   /// - Throws: `CairnError`: `.usage` without policy and ids, with both, or with an id twice; `.notFound`, `.ambiguous`; `.failed` when
-  ///   the policy would leave nothing of a group.
+  ///   the policy would leave nothing of a group; `.damaged` when it is not known what was forgotten before a policy looks.
   public func planForget(_ options: ForgetOptions) throws -> ForgetPlan { try planForget(options, now: Timestamp(SystemClock.now())) }
 
   package func planForget(_ options: ForgetOptions, now: Timestamp) throws -> ForgetPlan {
@@ -18,6 +18,7 @@ extension Repository {
       throw CairnError(.usage, "There is no policy that keeps anything, and no snapshot is named; nothing was forgotten.")
     }
     let state = try readState()
+    if options.snapshots.isEmpty { try requireCertainRecords(state) }
     let list = try snapshots(state)
     var plan = ForgetPlan()
     plan.problems = list.problems

@@ -34,6 +34,9 @@ package struct LogState: Sendable {
   /// Packs that no writer may build on.
   package var unusablePacks: Set<PackName> { condemned.values.reduce(swept) { $0.union($1) } }
 
+  /// Forgotten snapshots that can be brought back, as 32 hexadecimal digits.
+  var restorableIDs: [String] { forgottenIn.keys.filter { !isLost($0) }.map(\.hexadecimal) }
+
   package func isForgotten(_ session: SessionID) -> Bool { forgottenIn[session] != nil }
 
   /// Resolved by the checkpoint, one way or the other.
@@ -59,16 +62,20 @@ package struct LogState: Sendable {
     var numbers: [UInt64] = []
     try storageCall("listing the maintenance log") {
       try storage.list(.log) { key, _ in
-        // The last number is a name that nobody could write: there is no number after it.
-        if let number = Hexadecimal.number64(key.name), number < .max { numbers.append(number) }
+        if let number = Hexadecimal.number64(key.name) { numbers.append(number) }
       }
     }
     numbers.sort()
-    // A name far beyond the others is no record of this log: nobody loses so many in a row.
-    if let jump = numbers.indices.dropFirst().first(where: { numbers[$0] - numbers[$0 - 1] > widestGap }) {
+    if let jump = numbers.indices.first(where: { isStray(numbers[$0], after: $0 == 0 ? nil : numbers[$0 - 1]) }) {
       numbers.removeSubrange(jump...)
     }
     return numbers
+  }
+
+  /// Whether a name is no record of this log: it is so far beyond the one before it that nobody loses so many in a row, or higher than a
+  /// session could tell.
+  static func isStray(_ number: UInt64, after last: UInt64?) -> Bool {
+    number >= UInt64(UInt32.max) - 1 || last.map { number > $0 && number - $0 > widestGap } ?? false
   }
 
   /// Records that may be missing in a row.
@@ -118,7 +125,8 @@ package struct LogState: Sendable {
     for sweep in record.sweeps {
       condemned[sweep.record] = nil
       swept.formUnion(sweep.packs)
-      newestSweep = record.index
+      // One that gave up nothing has taken nothing.
+      if !sweep.packs.isEmpty { newestSweep = record.index }
     }
     deltas += record.deltas
     for session in record.forget where forgottenIn[session] == nil { forgottenIn[session] = record.index }
@@ -141,8 +149,8 @@ package struct LogState: Sendable {
     foldedBelow = UInt64(checkpoint.below)
     for name in checkpoint.accepted { foldedAccepted[name.session] = name.hash }
     swept = Set(checkpoint.swept)
-    // They were forgotten by earlier records, before the sweep.
-    for session in record.forget { forgottenIn[session] = 0 }
+    // They were forgotten by earlier records. One that is accepted nevertheless has lost nothing up to here.
+    for session in record.forget { forgottenIn[session] = foldedAccepted[session] == nil ? 0 : record.index }
   }
 }
 

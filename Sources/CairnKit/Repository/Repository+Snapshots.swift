@@ -42,7 +42,9 @@ extension Repository {
       }
     }
     snapshots.sort { ($0.manifest.time, $0.id) < ($1.manifest.time, $1.id) }
-    return SnapshotList(snapshots: snapshots, problems: problems, missingIDs: state.missingSnapshots.map(\.hexadecimal))
+    return SnapshotList(
+      snapshots: snapshots, problems: problems, missingIDs: state.missingSnapshots.map(\.hexadecimal),
+      forgottenIDs: state.log.restorableIDs)
   }
 
   /// Manifest objects that lie in the storage for the given sessions.

@@ -14,6 +14,9 @@ package final class RepositoryView: Sendable {
   package let blobs: BlobReader
   package let trees: TreeReader
 
+  /// Snapshots that are forgotten and can be brought back, as 32 hexadecimal digits.
+  package var forgottenIDs: [String] { state.log.restorableIDs }
+
   /// - Parameter readable: where blobs are read from, if that is more than may be built upon.
   init(
     repository: Repository, state: RepositoryState, list: SnapshotList, index: BlobIndex, readable: BlobIndex? = nil,

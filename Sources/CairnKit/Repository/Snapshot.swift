@@ -23,6 +23,8 @@ public struct SnapshotList: Sendable {
   public let problems: [ItemProblem]
   /// Snapshots that this machine has seen and that are gone although nobody has forgotten them, as 32 hexadecimal digits.
   public let missingIDs: [String]
+  /// Snapshots that are forgotten and can be brought back.
+  public let forgottenIDs: [String]
 
   /// Whether the list holds all that it should.
   public var isComplete: Bool { problems.isEmpty && missingIDs.isEmpty }
@@ -62,8 +64,11 @@ public enum SnapshotSelector {
   ///   - text: `latest`, `latest~N` (N snapshots before the latest), or the start of an id.
   ///   - snapshots: oldest first.
   ///   - filter: narrows what `latest` means; an id is found whatever the filter says.
+  ///   - forgotten: of these an error says how to bring them back.
   /// - Throws: `CairnError` `.notFound` or `.ambiguous`.
-  public static func resolve(_ text: String, in snapshots: [Snapshot], filter: SnapshotFilter = SnapshotFilter()) throws -> Snapshot {
+  public static func resolve(
+    _ text: String, in snapshots: [Snapshot], filter: SnapshotFilter = SnapshotFilter(), forgotten: [String] = []
+  ) throws -> Snapshot {
     if text == "latest" || text.hasPrefix("latest~") {
       let back = text == "latest" ? 0 : Int(text.dropFirst(7)) ?? -1
       guard back >= 0 else { throw CairnError(.usage, "'\(Escaping.terminal(Array(text.utf8)))' is not of the form latest~N.") }
@@ -83,6 +88,9 @@ public enum SnapshotSelector {
     }
     let found = snapshots.filter { $0.idHex.hasPrefix(text) }
     if found.count == 1 { return found[0] }
+    if found.isEmpty, let id = forgotten.first(where: { $0.hasPrefix(text) })?.prefix(8) {
+      throw CairnError(.notFound, "Snapshot \(id) is forgotten.", guidance: "Bring it back with 'cairn forget --undo \(id)'.")
+    }
     if found.isEmpty { throw CairnError(.notFound, "There is no snapshot \(shown).", guidance: "List them with 'cairn snapshots'.") }
     throw CairnError(
       .ambiguous,

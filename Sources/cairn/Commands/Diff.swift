@@ -33,10 +33,7 @@ struct Diff: ParsableCommand, Verb {
     let view = try run.openView()
     run.stopsOnSignals()
     let filter = filters.filter(run.environment)
-    let (a, b) = (
-      try SnapshotSelector.resolve(old.selector, in: view.snapshots, filter: filter),
-      try SnapshotSelector.resolve(new.selector, in: view.snapshots, filter: filter)
-    )
+    let (a, b) = (try run.choose(old, from: view, filter), try run.choose(new, from: view, filter))
     var options = DiffOptions()
     options.metadata = metadata
     if !run.console.json { run.console.remark("comparing snapshot \(a.shortID) to \(b.shortID):\n") }

@@ -61,7 +61,7 @@ struct Find: ParsableCommand, Verb {
     let patterns = try patterns.map { try FindPattern($0, ignoringCase: ignoreCase) }
     let view = try run.openView()
     run.stopsOnSignals()
-    let snapshots = try run.choose(snapshot, from: view.snapshots, filters.filter(run.environment))
+    let snapshots = try run.choose(snapshot, from: view.snapshots, filters.filter(run.environment), forgotten: view.forgottenIDs)
     var output = FindOutput(console: run.console, isLong: long)
     try view.find(patterns, in: snapshots, options: options, context: run.context) { match in
       output.show(match)

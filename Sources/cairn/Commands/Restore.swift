@@ -65,11 +65,11 @@ struct Restore: ParsableCommand, Verb {
     let patterns = try choosing.read()
     let repository = try run.openRepository()
     run.stopsOnSignals()
-    let list = try repository.snapshots()
-    for problem in list.problems { run.reporter.report(problem) }
+    let list = try run.list(repository)
     // Where snapshots are missing or cannot be read, the latest may be older than the one that was meant.
     let isCertain = list.isComplete || !snapshot.selector.hasPrefix("latest")
-    let chosen = try SnapshotSelector.resolve(snapshot.selector, in: list.snapshots, filter: filters.filter(run.environment))
+    let chosen = try SnapshotSelector.resolve(
+      snapshot.selector, in: list.snapshots, filter: filters.filter(run.environment), forgotten: list.forgottenIDs)
     let place = try target?.bytes ?? InPlace.target(of: chosen, path: snapshot.path, in: repository.loadView())
     var options = RestoreOptions(snapshot: chosen, target: place)
     options.path = snapshot.path

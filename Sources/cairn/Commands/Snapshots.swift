@@ -30,8 +30,8 @@ struct Snapshots: ParsableCommand, Verb {
   }
 
   func perform(_ run: Invocation) throws -> ExitStatus {
-    let (all, isComplete) = try run.list(try run.openRepository())
-    var chosen = try run.choose(ids, from: all, filters.filter(run.environment))
+    let list = try run.list(try run.openRepository())
+    var chosen = try run.choose(ids, from: list.snapshots, filters.filter(run.environment), forgotten: list.forgottenIDs)
     let shown = groupBy.flatMap(SnapshotGrouping.init)
     if let latest {
       let grouping = shown ?? SnapshotGrouping("host,paths") ?? SnapshotGrouping()
@@ -40,6 +40,6 @@ struct Snapshots: ParsableCommand, Verb {
     }
     let view = SnapshotsView(console: run.console, isCompact: compact)
     if let shown, !shown.isEmpty { view.print(groups: shown.groups(of: chosen)) } else { view.print(chosen) }
-    return isComplete ? .success : .incomplete
+    return list.isComplete ? .success : .incomplete
   }
 }

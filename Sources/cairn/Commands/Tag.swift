@@ -35,8 +35,8 @@ struct Tag: ParsableCommand, Verb {
 
   func perform(_ run: Invocation) throws -> ExitStatus {
     let repository = try run.openRepository()
-    let (all, isComplete) = try run.list(repository)
-    let chosen = try run.choose(ids, from: all, filters.filter(run.environment))
+    let list = try run.list(repository)
+    let chosen = try run.choose(ids, from: list.snapshots, filters.filter(run.environment), forgotten: list.forgottenIDs)
     let text = description.map { Array($0.utf8) }
     let changes = chosen.compactMap { snapshot -> (Snapshot, tags: [[UInt8]]?, description: [UInt8]?)? in
       let tags = newTags(snapshot.manifest.tags)
@@ -45,7 +45,7 @@ struct Tag: ParsableCommand, Verb {
     }
     try repository.amend(changes.map { ($0.0.id, tags: $0.tags, description: $0.description) })
     report(changes.map(\.0), to: run.console)
-    return isComplete ? .success : .incomplete
+    return list.isComplete ? .success : .incomplete
   }
 
   private func newTags(_ old: [[UInt8]]) -> [[UInt8]] {

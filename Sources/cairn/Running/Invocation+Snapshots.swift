@@ -37,11 +37,11 @@ struct SnapshotArgument: ExpressibleByArgument {
 extension Invocation {
   /// The snapshots of the repository; what could not be read is reported.
   ///
-  /// - Returns: the list, and whether it holds all that it should.
-  func list(_ repository: Repository) throws -> (snapshots: [Snapshot], isComplete: Bool) {
+  /// - Returns: the list, which may not hold all that it should.
+  func list(_ repository: Repository) throws -> SnapshotList {
     let list = try repository.snapshots()
     for problem in list.problems { reporter.report(problem) }
-    return (list.snapshots, list.isComplete)
+    return list
   }
 
   /// Opens the repository with its index; damaged snapshots are reported.
@@ -52,9 +52,16 @@ extension Invocation {
   }
 
   /// Snapshots by selectors, in the order given; without any, all that the filter lets through, oldest first.
-  func choose(_ selectors: [String], from snapshots: [Snapshot], _ filter: SnapshotFilter) throws -> [Snapshot] {
+  func choose(
+    _ selectors: [String], from snapshots: [Snapshot], _ filter: SnapshotFilter, forgotten: [String] = []
+  ) throws -> [Snapshot] {
     if selectors.isEmpty { return snapshots.filter(filter.matches) }
-    return try selectors.map { try SnapshotSelector.resolve($0, in: snapshots, filter: filter) }
+    return try selectors.map { try SnapshotSelector.resolve($0, in: snapshots, filter: filter, forgotten: forgotten) }
+  }
+
+  /// One snapshot of a view.
+  func choose(_ snapshot: SnapshotArgument, from view: RepositoryView, _ filter: SnapshotFilter) throws -> Snapshot {
+    try SnapshotSelector.resolve(snapshot.selector, in: view.snapshots, filter: filter, forgotten: view.forgottenIDs)
   }
 
   /// The status of a command that reported its problems: everything was done, or it is incomplete.

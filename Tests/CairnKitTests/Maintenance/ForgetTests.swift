@@ -217,4 +217,32 @@ import Testing
     #expect { try repository.forget(plan) } throws: { ($0 as? CairnError)?.code == .damaged }
     #expect(try recordCount() == 1)
   }
+
+  private enum Loss: CaseIterable { case record, wholeLog, checkpoint, register }
+
+  @Test(arguments: Loss.allCases) private func whereRecordsAreLostNoPolicyDecides(_ loss: Loss) throws {
+    let fixture = WriterFixture(repository)
+    try repository.forget(repository.planForget(named(snapshots[0].idHex)))
+    if loss == .record { try repository.amend([(snapshots[1].id, tags: [Array("tag".utf8)], description: nil)]) }
+    if loss == .checkpoint {
+      let accepted = try snapshots.dropFirst().map { ManifestName(session: $0.id, hash: try #require($0.object)) }
+      let deltas = try fixture.keys(.index).map(\.name)
+      try fixture.appendLog {
+        $0.start = $0.index
+        $0.checkpoint = .init(index: deltas, below: 1, accepted: accepted.sorted { $0.session < $1.session })
+      }
+      for key in try fixture.keys(.commits) + [fixture.keys(.log)[0]] { try storage.delete(key) }
+    }
+    try fixture.backUp(5)
+    #expect(try repository.planForget(options("last 2")).count > 0)
+    switch loss {
+    case .record, .wholeLog: try storage.delete(try #require(try fixture.keys(.log).first))
+    case .checkpoint: try storage.delete(try #require(try fixture.keys(.log).last))
+    case .register: try storage.delete(Records.key(.commits, snapshots[2].idHex))
+    }
+    let error = #expect(throws: CairnError.self) { try repository.planForget(options("last 2")) }
+    #expect(error?.code == .damaged && error?.guidance?.contains("cairn repair index") == true)
+    _ = try repository.repairIndex(RepairOptions(), context: RunContext(threads: 1))
+    #expect(try repository.planForget(options("last 2")).count > 0)
+  }
 }

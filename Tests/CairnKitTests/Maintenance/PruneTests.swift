@@ -335,4 +335,31 @@ struct PruneFixture {
     #expect(try f.repository.snapshots().snapshots.map(\.id) == [kept.id])
     #expect(try f.repository.check(CheckOptions(readData: .all)).errors.map(\.sentence) == [])
   }
+
+  @Test func whatIsForgottenComesBackAfterACheckpointThatTookNothing() throws {
+    let f = try PruneFixture()
+    try f.change(to: 0)
+    let all = try (0..<34).map { _ in
+      try #require(try f.repository.backup(f.files.options { $0.kind = .full }, context: RunContext(threads: 2)).snapshot)
+    }
+    try f.repository.amend([(all[3].id, tags: [Array("kept".utf8)], description: nil)])
+    try f.forget(all[3])
+    let packs = f.count(.packs)
+    _ = try f.prune { $0.maxUnused = .unlimited }
+    #expect(f.count(.commits) == 0 && f.count(.log) == 1 && f.count(.packs) == packs, "all is in a checkpoint")
+    #expect(try f.repository.snapshots().snapshots.count == 33)
+    let forgotten = try f.repository.forgottenSnapshots()
+    #expect(forgotten.snapshots.map(\.id) == [all[3].id] && forgotten.lostIDs.isEmpty)
+    #expect(try f.repository.undoForget(forgotten.snapshots) == 1)
+    let back = try #require(try f.repository.snapshots().snapshots.first { $0.id == all[3].id })
+    #expect(back.manifest.tags == [Array("kept".utf8)])
+    #expect(try f.repository.check(CheckOptions(readData: .all)).errors.map(\.sentence) == [])
+    // A sweep ends that.
+    try f.forget(back)
+    let other = try f.backup(4)
+    try f.forget(other)
+    #expect(try f.prune { $0.maxUnused = .bytes(0) }.deleted.count > 0)
+    #expect(try f.repository.forgottenSnapshots().snapshots.isEmpty)
+    #expect(f.count(.snapshots) == 33)
+  }
 }

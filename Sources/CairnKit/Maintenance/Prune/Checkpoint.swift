@@ -35,12 +35,18 @@ struct CheckpointMaker {
     let swept = kept.isEmpty ? log.swept.intersection(stored) : log.swept
     record.checkpoint = .init(
       index: Array(kept) + written, below: bound,
-      accepted: state.acceptedManifests.filter { !log.isForgotten($0.0) && $0.0.epoch < bound }
+      accepted: state.acceptedManifests.filter { keeps($0.0) && $0.0.epoch < bound }
         .map { ManifestName(session: $0.0, hash: $0.1) }, swept: Array(swept.subtracting(leaving)))
     record.start = record.index
-    record.forget = log.forgottenIn.keys.filter { $0.epoch >= bound }
-    let existing = Set(state.acceptedManifests.map(\.0)).filter { $0.epoch >= bound || !log.isForgotten($0) }
+    let existing = Set(state.acceptedManifests.map(\.0)).filter { $0.epoch >= bound || keeps($0) }
+    record.forget = log.forgottenIn.keys.filter { $0.epoch >= bound || existing.contains($0) }
     record.amend = log.amendments.values.filter { existing.contains($0.session) }
+  }
+
+  /// Whether the snapshot is to be known as before: where nothing is given up, what was forgotten can still be brought back.
+  private func keeps(_ session: SessionID) -> Bool {
+    let hasRoom = state.acceptedManifests.count + log.forgottenIn.count <= Limits.logSessions
+    return !log.isForgotten(session) || (leaving.isEmpty && hasRoom && !log.isLost(session))
   }
 
   /// All that count, but for those that registers of sessions which are not folded go on naming.

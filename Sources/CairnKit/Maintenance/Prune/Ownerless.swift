@@ -31,7 +31,8 @@ struct Ownerless {
       !announced.contains(session) && !state.isDecided(session) && UInt64(session.epoch) < state.log.next
     }
     var found = Ownerless()
-    found.manifests = manifests.filter(isOwnerless).sorted()
+    // Maintenance stores none.
+    found.manifests = manifests.filter { !announced.contains($0) && !state.isDecided($0) }.sorted()
     let lost = Set(found.manifests)
     found.index = deltas.filter { isOwnerless($0.session) && !counting.contains($0.name) && !lost.contains($0.session) }.map(\.name)
     return found
