@@ -156,4 +156,32 @@ import Testing
     #expect(named.lines.last?.hasPrefix("forgot 1 snapshot") == true)
     #expect(try cairn.run("snapshots").status == 0)
   }
+
+  @Test func whoAsksForAForgottenSnapshotIsToldHowToBringItBack() throws {
+    #expect(try cairn.run("forget", ids[0]).status == 0)
+    let id = String(ids[0].prefix(8))
+    let restore = ["restore", id, "--target", cairn.path + "/out"]
+    for command in [restore, ["ls", id], ["cat", id + ":/"], ["diff", id, "latest"], ["tag", "--add", "x", id]] {
+      let result = try cairn.run(bytes: command.map { Array($0.utf8) })
+      #expect(result.status != 0 && result.errors.contains("cairn forget --undo \(id)"), "\(command)")
+    }
+    #expect(try cairn.run("ls", "00").errors.contains("--undo") == ids[0].hasPrefix("00"))
+  }
+
+  @Test func anAnnouncementThatCannotBeReadIsSaidToNeedARepair() throws {
+    try cairn.write("source/only-here.txt", String(repeating: "once ", count: 400))
+    let extra = try cairn.backUp("--time", "2026-01-02 12:00:00")
+    #expect(try cairn.run("forget", extra).status == 0)
+    let session = "0123456789abcdef0123456700000000"
+    try cairn.write("repository/sessions/\(session)", "what was written here is no announcement")
+    for options in [[], ["--wait"]] {
+      let result = try cairn.run(bytes: (["prune", "--max-unused", "0"] + options).map { Array($0.utf8) })
+      #expect(result.status == 0 && result.text.contains("sessions/\(session) cannot be read"), "\(result.text)")
+      #expect(result.text.contains("'cairn repair index'"))
+    }
+    #expect(try cairn.run("repair", "index").status == 0)
+    let last = try cairn.run("prune", "--max-unused", "0")
+    #expect(last.status == 0 && !last.text.contains("cannot be read"))
+    #expect(try cairn.run("check", "--read-data").status == 0)
+  }
 }

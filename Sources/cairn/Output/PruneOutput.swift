@@ -39,9 +39,11 @@ struct PruneOutput {
   private func waiting(_ report: PruneReport) -> [String] {
     guard !report.waitingFor.isEmpty else { return [] }
     var lines = report.waitingFor.map { session in
-      let who = session.who.isEmpty ? "whose announcement cannot be read" : "of \(session.who), process \(session.processID)"
-      return
-        "backup \(session.session.prefix(8)) \(who), is running; last sign of life \(Human.duration(Double(session.silentSeconds))) ago"
+      session.isReadable
+        ? "backup \(session.session.prefix(8)) of \(session.who), process \(session.processID), is running; last sign of life "
+          + "\(Human.duration(Double(session.silentSeconds))) ago"
+        : "sessions/\(session.session) cannot be read, so nobody can tell whether that backup is running: when no backup is, run "
+          + "'cairn repair index', which gives it up"
     }
     lines.append(
       "\(Human.count(report.waiting.count, "pack")), \(Human.bytes(report.waiting.bytes)) will be deleted by the next 'cairn prune' after that"

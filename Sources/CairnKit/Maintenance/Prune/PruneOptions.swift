@@ -67,6 +67,8 @@ public struct PruneReport: Sendable {
     public let processID: UInt32
     /// Seconds since its last sign of life, by this machine's clock.
     public let silentSeconds: Int64
+    /// Whether its announcement can be read; else it is waited for until `repair index` gives it up.
+    public var isReadable: Bool { !who.isEmpty }
   }
 
   /// Before anything was done: packs that the index names or that lie there unnamed.

@@ -266,7 +266,7 @@ private struct PruneRun {
       report.revoked += outcome.revoked.map(\.hexadecimal)
       report.waitingFor = outcome.open
       if outcome.open.isEmpty { break }
-      guard options.wait, !options.dryRun else { return false }
+      guard options.wait, !options.dryRun, outcome.open.allSatisfy(\.isReadable) else { return false }
       if !isTold { context.sink.report(.message("Waiting for \(outcome.open.count) running backups.")) }
       isTold = true
       // In small steps, so that Ctrl-C is answered at once.

@@ -32,9 +32,10 @@ struct SessionSurvey {
     var outcome = Outcome()
     if repository.breaks(.ignoreOpenSessions) { return outcome }
     let announced = try list()
+    let signs = signsOfLife(announced)
     for one in announced where UInt64(one.session.epoch) < bound && UInt64(one.session.epoch) >= foldedBelow {
       guard try !isDecided(one.session) else { continue }
-      let silent = silence(one, announced)
+      let silent = silence(one, signs)
       let isDead = !sparingRecent && (one.record.map(ProcessIdentity.isGone) ?? false)
       guard isDead || silent >= options.revokeAfterSeconds || options.revokes?(one.session) ?? false else {
         outcome.open.append(describe(one, silent))
@@ -65,16 +66,25 @@ struct SessionSurvey {
 
   private func isDecided(_ session: SessionID) throws -> Bool {
     guard let key = ObjectKey(kind: .commits, name: session.hexadecimal) else { return false }
-    return try storageCall("looking for a commit register") { try repository.storage.exists(key) }
+    let isThere = try ObjectFault.catching { try repository.storage.exists(key) }
+    // What cannot be looked at decides nothing.
+    if case .success(let isThere) = isThere { return isThere }
+    return false
   }
 
-  /// Seconds since the last sign of life: the announcement, or that of one that names it as its run. Zero where it is not known.
-  private func silence(_ one: Announced, _ announced: [Announced]) -> Int64 {
-    guard let record = one.record else { return 0 }
-    var last = record.started.seconds
-    for other in announced {
-      if let sign = other.record, sign.predecessors.contains(one.session) { last = max(last, sign.started.seconds) }
+  /// When an announcement was last made that names a session as its run.
+  private func signsOfLife(_ announced: [Announced]) -> [SessionID: Int64] {
+    var last: [SessionID: Int64] = [:]
+    for sign in announced.compactMap(\.record) {
+      for session in sign.predecessors { last[session] = max(last[session] ?? .min, sign.started.seconds) }
     }
+    return last
+  }
+
+  /// Seconds since the last sign of life: the announcement, or another that names it. Zero where it is not known.
+  private func silence(_ one: Announced, _ signs: [SessionID: Int64]) -> Int64 {
+    guard let record = one.record else { return 0 }
+    let last = max(record.started.seconds, signs[one.session] ?? .min)
     // Any time can be written there, also one that no subtraction survives.
     return max(0, SystemClock.now().seconds - max(0, last))
   }
