@@ -100,6 +100,14 @@ final class CheckSubject {
     if let bytes { try directory.write("repository/" + path, bytes) }
   }
 
+  /// Puts a directory or a pipe where an object belongs; not for packs.
+  func obstruct(_ key: ObjectKey, pipe: Bool) throws {
+    try replaceFile(key.path, nil)
+    let folder = try OpenFile.open(try #require(directory).path("repository/" + key.kind.rawValue), [.read, .directory])
+    let name = Array(key.name.utf8)
+    if pipe { try FileSystem.makeNode(at: folder, name: name, type: .fifo) } else { try FileSystem.makeDirectory(at: folder, name: name) }
+  }
+
   func flip(_ key: ObjectKey, at offset: Int) throws {
     var bytes = try bytes(key)
     bytes[offset] ^= 0x10

@@ -19,6 +19,9 @@ enum CheckAdvice {
     }
   }
 
+  /// Something that is no object under an object's name.
+  static let obstruction = "Run 'cairn repair index': it moves it aside."
+
   /// Blobs that are in no pack that the index names.
   static let blobs =
     "Run 'cairn repair index'. What is still missing then, 'cairn repair packs' looks for (with --source or --from), and "

@@ -44,7 +44,7 @@ struct CopyCheck {
   // MARK: - Keys
 
   private func checkKeys() throws {
-    var slots: [String: Set<String>] = [:]
+    var slots = Set<String>()
     try storageCall("listing the key slots") {
       try storage.list(.keys) { key, _ in
         let slot = String(key.name.prefix { $0 != "." })
@@ -52,23 +52,22 @@ struct CopyCheck {
           findings.add(key.path, "is no key slot", .garbage, next: CheckAdvice.foreign(key.path, at: storage.location))
           return
         }
-        slots[slot, default: []].insert(key.name)
+        slots.insert(slot)
       }
     }
     if slots.isEmpty {
       findings.add(
         "keys", "holds no key slot: only an exported key opens the repository", .harmless, next: "Make one with 'cairn key add'.")
     }
-    for (slot, present) in slots.sorted(by: { $0.key < $1.key }) { try check(slot, present) }
+    for slot in slots.sorted() { try check(slot) }
   }
 
-  private func check(_ slot: String, _ present: Set<String>) throws {
+  private func check(_ slot: String) throws {
     var good: ObjectKey?
     var faults: [(key: ObjectKey, fault: ObjectFault)] = []
     for name in KeySlots.copyNames(slot, storage) {
       guard let key = ObjectKey(kind: .keys, name: name) else { continue }
       let outcome = try ObjectFault.catching {
-        guard present.contains(name) else { throw ObjectFault(what: "is missing") }
         let bytes = try storage.checkedBytes(key, limit: Limits.keySlotBytes, hash: ObjectHash(hex: slot))
         guard try KeySlot.parse(bytes).repository == repository.id else { throw ObjectFault(what: "is a key slot of another repository") }
       }

@@ -22,14 +22,21 @@ struct LogCheck {
     let start = try LogState.read(storage, keys: repository.keys, problems: &ignored).start
     var expected = start
     var digest: ObjectHash? = start == 0 ? .zero : nil
+    var last: UInt64?
     for (number, key) in numbers.sorted(by: { $0.0 < $1.0 }) {
+      defer { last = number }
       guard number >= start else {
         findings.add(key.path, "is older than the newest checkpoint", .garbage, next: CheckAdvice.prune)
         continue
       }
+      guard !LogState.isStray(number, after: last) else {
+        let what = "is far beyond the newest record, so it is no record of the log"
+        findings.add(key.path, what, .harmless, next: CheckAdvice.replace(key.path))
+        continue
+      }
       if number != expected { reportGap(from: expected, to: number) }
       digest = try check(number, key, after: number == expected ? digest : nil)
-      expected = number &+ 1
+      expected = number + 1
     }
     try checkEnd(expected)
   }
@@ -39,7 +46,10 @@ struct LogCheck {
     var announced: UInt64 = 0
     try storageCall("listing the commit registers") {
       try repository.storage.list(.commits) { key, _ in
-        if let session = SessionID(hex: key.name) { announced = max(announced, UInt64(session.epoch)) }
+        guard let session = SessionID(hex: key.name), UInt64(session.epoch) > max(announced, length) else { return }
+        // Anybody can give a file such a name.
+        let result = try ObjectFault.catching { _ = try Records.commit(session, repository.storage, repository.keys) }
+        if case .success = result { announced = UInt64(session.epoch) }
       }
     }
     guard announced > length else { return }
@@ -47,7 +57,7 @@ struct LogCheck {
     var grown = length
     try storageCall("listing the maintenance log") {
       try repository.storage.list(.log) { key, _ in
-        if let number = Hexadecimal.number64(key.name) { grown = max(grown, number &+ 1) }
+        if let number = Hexadecimal.number64(key.name), !LogState.isStray(number, after: nil) { grown = max(grown, number + 1) }
       }
     }
     if announced > grown { reportGap(from: grown, to: announced) }

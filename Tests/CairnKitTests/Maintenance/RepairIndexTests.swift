@@ -254,4 +254,41 @@ import Testing
       }
     }
   }
+
+  @Test(arguments: [false, true]) func whatIsNoFileIsMovedOutOfTheWay(pipe: Bool) throws {
+    let subject = try CheckSubject(.local)
+    try subject.tag(0, "first")
+    let contents = try subject.contents()
+    let slot = try #require(try subject.objects(.keys).last)
+    let register = try Records.key(.commits, subject.snapshots[1].idHex)
+    let next = try Records.key(.log, Records.logName(LogState.length(subject.storage)))
+    let keys = [slot, register, next]
+    for key in keys { try subject.obstruct(key, pipe: pipe) }
+    #expect(throws: CairnError.self) { try subject.tag(0, "second") }
+    let check = try subject.check()
+    for key in keys { #expect(check.errors.contains { $0.object == key.path && $0.next.contains("cairn repair index") }, "\(key.path)") }
+    let dry = try subject.repairIndex(dryRun: true)
+    #expect(Set(dry.steps.map(\.object)) == Set(keys.map(\.path)) && dry.movedAside.isEmpty)
+    let report = try subject.repairIndex()
+    #expect(Set(report.movedAside) == Set(keys.map { "quarantine/" + $0.path }))
+    try subject.tag(2, "third")
+    #expect(try subject.tags(0) == ["first"] && subject.tags(2) == ["third"])
+    try expectWhole(subject, contents)
+  }
+
+  @Test(arguments: [ObjectKey.Kind.sessions, .commits, .log], [false, true])
+  func aNameThatNoSessionCouldHaveIsMovedAside(_ kind: ObjectKey.Kind, afterRecords: Bool) throws {
+    let subject = try CheckSubject(.memory)
+    if afterRecords { try subject.tag(0, "first") }
+    let contents = try subject.contents()
+    let session = SessionID(random: SystemRandom.bytes(12), epoch: .max)
+    let key = try Records.key(kind, kind == .log ? Records.logName(UInt64(UInt32.max)) : session.hexadecimal)
+    try subject.replace(key, [UInt8](repeating: 7, count: 300))
+    let check = try subject.check(.all)
+    #expect((check.errors + check.hints).map(\.object) == [key.path])
+    let report = try subject.repairIndex()
+    #expect(report.steps.map(\.object) == [key.path] && subject.aside == ["quarantine/" + key.path])
+    #expect(try subject.tags(0) == (afterRecords ? ["first"] : []))
+    try expectWhole(subject, contents)
+  }
 }

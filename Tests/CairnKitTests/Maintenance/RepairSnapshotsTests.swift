@@ -95,4 +95,62 @@ import Testing
     let error = #expect(throws: CairnError.self) { try repair(subject) }
     #expect(error?.guidance?.contains("repair packs") == true)
   }
+
+  /// A snapshot that has lost a file, in a storage whose calls go wrong as planned.
+  private func damaged() throws -> (subject: CheckSubject, storage: FaultyStorage) {
+    let subject = try CheckSubject(.memory)
+    try subject.replace(try subject.pack(of: "one"), nil)
+    _ = try repairPacks(subject)
+    return (subject, FaultyStorage(subject.storage))
+  }
+
+  @Test func whatIsCondemnedIsTakenBackBeforeItIsBuiltUpon() throws {
+    let (subject, _) = try damaged()
+    let pack = try #require(PackName(subject.pack(of: "keep").name))
+    let old = subject.snapshots[0]
+    try subject.open().appendLog { log in
+      var record = LogRecord(next: log)
+      (record.condemn, record.forget) = ([pack], [old.id])
+      return record
+    }
+    #expect(try repair(subject, dryRun: true).replaced.isEmpty)
+    #expect(!(try subject.open().readState().log.condemned.isEmpty))
+    #expect(try repair(subject, forget: true).replaced.count == 1)
+    #expect(try subject.open().readState().log.condemned.isEmpty)
+    #expect(try subject.open().forgottenSnapshots().snapshots.contains { $0.id == old.id }, "nothing was swept")
+    _ = try subject.open().prune(context: CheckSubject.context())
+    #expect(try subject.check(.all).errors.map(\.sentence) == [])
+  }
+
+  @Test(arguments: [false, true]) func aRevokedRepairBeginsAgain(withRecord: Bool) throws {
+    let (subject, storage) = try damaged()
+    let count = CallCount()
+    let keys = try subject.open().keys
+    storage.plan { [base = subject.storage] call, kind in
+      guard call == .put, kind == .snapshots, count.next() == 1 else { return nil }
+      // Maintenance that does not wait.
+      try? base.list(.sessions) { key, _ in
+        if let session = SessionID(hex: key.name) { _ = try Records.resolve(session, as: .revoked, base, keys) }
+      }
+      if withRecord { try? TestRepository.open(base).appendLog { LogRecord(next: $0) } }
+      return nil
+    }
+    let report = try TestRepository.open(storage).repairSnapshots(SnapshotRepairOptions(), context: CheckSubject.context())
+    #expect(count.next() == 3, "the manifest was written twice")
+    #expect(report.replaced.map(\.old) == [subject.snapshots[2].idHex] && report.steps.count == 1)
+    #expect(try subject.open().snapshots().snapshots.count == 4)
+    #expect(try repair(subject, forget: true).replaced.isEmpty)
+    #expect(try subject.check(.all).errors.map(\.sentence) == [])
+  }
+
+  @Test func afterAnErrorOfTheStorageNothingMoreIsWritten() throws {
+    let (subject, storage) = try damaged()
+    let before = try subject.objects(.commits)
+    storage.plan { call, kind in call == .put && kind == .snapshots ? .refuse(.io("The disk is broken.")) : nil }
+    let error = #expect(throws: CairnError.self) {
+      try TestRepository.open(storage).repairSnapshots(SnapshotRepairOptions(), context: CheckSubject.context())
+    }
+    #expect(error?.code == .storage && error?.message.contains("The disk is broken") == true)
+    #expect(try subject.objects(.commits) == before)
+  }
 }

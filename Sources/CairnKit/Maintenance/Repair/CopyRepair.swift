@@ -71,11 +71,18 @@ struct CopyRepair {
       guard case .success(let bytes) = bytes, let name = wanted.removeValue(forKey: SHA256Digest.hash(bytes)),
         let own = ObjectKey(kind: .snapshots, name: name.name), own != key
       else { continue }
-      let isThere = try storageCall("looking for \(own.path)") { try repository.storage.exists(own) }
-      faults.append(
-        Fault(key: own, what: isThere ? "holds the bytes of another object" : "is missing", good: bytes, source: key.path))
+      let what = try fault(of: own, "holds the bytes of another object", repository.storage)
+      faults.append(Fault(key: own, what: what, good: bytes, source: key.path))
     }
     return faults
+  }
+
+  /// - Parameter what: is wrong if it is a file.
+  private static func fault(of key: ObjectKey, _ what: String, _ storage: any Storage) throws -> String {
+    switch try ObjectFault.catching({ try storage.exists(key) }) {
+    case .success(let isThere): isThere ? what : "is missing"
+    case .failure(let fault): fault.what
+    }
   }
 
   private static func slotFaults(_ repository: Repository, _ report: inout RepairReport) throws -> [Fault] {
@@ -91,8 +98,7 @@ struct CopyRepair {
       let source = copies.first { !slot.damaged.contains($0) } ?? slot.name
       for name in slot.damaged {
         guard let key = ObjectKey(kind: .keys, name: name) else { continue }
-        let isThere = try storageCall("looking for \(key.path)") { try repository.storage.exists(key) }
-        let what = isThere ? "is damaged: its bytes do not hash to its name" : "is missing"
+        let what = try fault(of: key, "is damaged: its bytes do not hash to its name", repository.storage)
         faults.append(Fault(key: key, what: what, good: bytes, source: "keys/\(source)"))
       }
     }

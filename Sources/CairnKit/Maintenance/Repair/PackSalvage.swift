@@ -10,6 +10,8 @@ struct PackSalvage {
   let wanted: WantedBlobs
   let context: RunContext
   private let compressor = Compressor()
+  /// Blobs taken over: another damaged pack may have them, too.
+  private let copied: OrdinalBitmap
   /// Blobs taken over.
   private(set) var salvaged: UInt64 = 0
 
@@ -19,6 +21,7 @@ struct PackSalvage {
     self.writer = writer
     self.wanted = wanted
     self.context = context
+    copied = OrdinalBitmap(capacity: view.index.count)
   }
 
   mutating func salvage(_ damaged: PackExamination.BadPack) throws {
@@ -31,13 +34,13 @@ struct PackSalvage {
         salvaged += UInt64(frame.members.count)
         for member in frame.members { _ = wanted.drop(member.key) }
       } else {
-        for member in needed where !copied.contains(member.key) { wanted.add(member.key, member.type) }
+        for member in needed where try !isCopied(member.key) { wanted.add(member.key, member.type) }
       }
     }
   }
 
   /// - Returns: whether the frame is good and lies in a new pack now.
-  private mutating func copy(_ location: FrameLocation, _ frame: FrameEntry, _ packClass: PackClass) throws -> Bool {
+  private func copy(_ location: FrameLocation, _ frame: FrameEntry, _ packClass: PackClass) throws -> Bool {
     let key = try location.pack.key()
     let result = try ObjectFault.catching {
       try withUnsafeTemporaryAllocation(byteCount: Int(frame.encodedLength), alignment: 16) { encoded in
@@ -51,12 +54,11 @@ struct PackSalvage {
     }
     guard case .success(let bytes) = result else { return false }
     try bytes.withUnsafeBytes { try writer.append(frame, $0, packClass) }
-    for member in frame.members { copied.insert(member.key) }
+    for member in frame.members { if let place = try view.index.locate(member.key) { copied.insert(place.ordinal) } }
     return true
   }
 
-  /// Keys of blobs taken over: another damaged pack may have them, too.
-  private var copied: Set<BlobKey> = []
+  private func isCopied(_ key: BlobKey) throws -> Bool { try view.index.locate(key).map { copied.contains($0.ordinal) } ?? false }
 
   private func verify(_ frame: FrameEntry, _ raw: UnsafeRawBufferPointer) throws {
     var offset = 0
@@ -69,8 +71,9 @@ struct PackSalvage {
 
   /// Whether a pack that is not known to be damaged has the blob, and it can be read there.
   private func isElsewhere(_ key: BlobKey) throws -> Bool {
-    if copied.contains(key) { return true }
-    for place in try view.index.locations(key) where !bad.contains(place.frame.pack.packName) {
+    let places = try view.index.locations(key)
+    if let first = places.first, copied.contains(first.ordinal) { return true }
+    for place in places where !bad.contains(place.frame.pack.packName) {
       let result = try ObjectFault.catching {
         try view.blobs.withRawFrame(place.frame, cached: true) { raw in
           guard place.memberOffset + place.length <= raw.count else { throw FormatError.truncated }

@@ -22,6 +22,7 @@ extension Repository {
     options.onPlan?(report.steps)
     if !options.dryRun {
       try copies.perform(&report)
+      try plan.clear(&report)
       if !plan.isEmpty { try plan.perform(&report) }
     }
     report.seconds = Double(SystemClock.monotonicNanoseconds() - start) / 1e9
@@ -35,12 +36,16 @@ struct IndexRepair {
   private let checkpoint: RepairCheckpoint
   private let records: RecordSurvey
   private let index: IndexSurvey
+  /// What has an object's name and is none.
+  private let obstructions: [ObjectKey]
 
   init(_ repository: Repository, _ options: RepairOptions, _ context: RunContext, _ report: inout RepairReport) throws {
     self.repository = repository
     checkpoint = RepairCheckpoint(repository: repository, options: options, context: context)
+    obstructions = try repository.obstructions()
     records = try RecordSurvey(repository)
     index = try IndexSurvey(records, leaving: [], bound: records.logLength + 1, context)
+    for key in obstructions { report.add(key.path, "is not a file, and no object can be stored there", "it is moved aside") }
     describeRecords(&report)
     try describeIndex(&report)
   }
@@ -49,11 +54,13 @@ struct IndexRepair {
 
   /// Whether a checkpoint would say nothing new.
   var isEmpty: Bool {
-    isSound && index.missing.isEmpty && index.unnamed.isEmpty
+    isKnown && index.missing.isEmpty && index.unnamed.isEmpty
   }
 
   /// Whether everything that is not garbage is known: packs may still be missing or damaged.
-  var isSound: Bool {
+  var isSound: Bool { obstructions.isEmpty && isKnown }
+
+  private var isKnown: Bool {
     records.damaged.isEmpty && records.readmitted.isEmpty && records.state.log.unreadable.isEmpty && !isLogShort && index.damaged.isEmpty
   }
 
@@ -61,6 +68,16 @@ struct IndexRepair {
   var unreadablePacks: [(key: ObjectKey, what: String)] { index.unreadable }
 
   func requireQuiet() throws { try checkpoint.requireQuiet(records) }
+
+  /// Moves aside what is in the way of the checkpoint, or of anything else.
+  func clear(_ report: inout RepairReport) throws {
+    // Looked for anew: a good copy may have taken the place of one.
+    guard !obstructions.isEmpty else { return }
+    for key in try repository.obstructions() {
+      if let place = try repository.moveAside(key) { report.movedAside.append(place) }
+    }
+    try storageCall("making the repair durable") { try repository.storage.flush() }
+  }
 
   func perform(_ report: inout RepairReport) throws {
     let outcome = try checkpoint.put()

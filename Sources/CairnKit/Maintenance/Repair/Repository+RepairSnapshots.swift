@@ -25,11 +25,37 @@ extension Repository {
     try requireWritable()
     let start = SystemClock.monotonicNanoseconds()
     var repair = try whileTheLogStands { try SnapshotRepair(self, options, context) }
-    repair.report.isDryRun = options.repair.dryRun
     options.repair.onPlan?(repair.report.steps)
-    if !options.repair.dryRun { try repair.perform() }
+    if !options.repair.dryRun, repair.replaces {
+      for attempt in 1... {
+        let isSteady = try !rescueCondemned()
+        // Another attempt examines all anew: what snapshots need may have gone meanwhile.
+        if attempt > 1 || !isSteady { repair = try whileTheLogStands { try SnapshotRepair(self, options, context, after: repair.report) } }
+        do {
+          try repair.replace()
+          break
+        } catch let error as CairnError where error.code == .conflict && attempt < SessionWriter.maximumAttempts { continue }
+      }
+    }
+    repair.report.isDryRun = options.repair.dryRun
+    if !options.repair.dryRun { try repair.forget() }
     repair.report.seconds = Double(SystemClock.monotonicNanoseconds() - start) / 1e9
     return repair.report
+  }
+
+  /// Takes back what a prune has condemned and not swept, so that it may be built upon: the next prune condemns it again.
+  ///
+  /// - Returns: whether there was any.
+  private func rescueCondemned() throws -> Bool {
+    var isRescued = false
+    try appendLog { log in
+      guard !log.condemned.isEmpty else { return nil }
+      var record = LogRecord(next: log)
+      record.sweeps = log.condemned.keys.sorted().map { LogRecord.Sweep(record: $0, packs: []) }
+      isRescued = true
+      return record
+    }
+    return isRescued
   }
 }
 
@@ -52,7 +78,8 @@ struct SnapshotRepair {
   private var unreadable: [ManifestName] = []
   var report = RepairReport()
 
-  init(_ repository: Repository, _ options: SnapshotRepairOptions, _ context: RunContext) throws {
+  /// - Parameter earlier: what an attempt has done before.
+  init(_ repository: Repository, _ options: SnapshotRepairOptions, _ context: RunContext, after earlier: RepairReport? = nil) throws {
     self.repository = repository
     self.options = options
     self.context = context
@@ -66,7 +93,11 @@ struct SnapshotRepair {
     }
     try examine()
     describe()
+    report.replaced = earlier?.replaced ?? []
   }
+
+  /// Whether other snapshots are to take the place of damaged ones.
+  var replaces: Bool { damaged.contains { !$0.isHopeless } }
 
   private func isChosen(_ id: String) -> Bool { options.snapshots.isEmpty || options.snapshots.contains { id.hasPrefix($0) } }
 
@@ -145,9 +176,15 @@ struct SnapshotRepair {
 
   // MARK: - Doing it
 
-  mutating func perform() throws {
+  /// - Throws: `CairnError(.conflict)` when all has to be examined anew; what was replaced stays replaced.
+  mutating func replace() throws {
     var mender = TreeMender(view, context)
-    for item in damaged where !item.isHopeless { try replace(item, &mender) }
+    for item in damaged where !item.isHopeless && !report.replaced.contains(where: { $0.old == item.snapshot.idHex }) {
+      try replace(item, &mender)
+    }
+  }
+
+  mutating func forget() throws {
     guard options.forget, !damaged.isEmpty || !unreadable.isEmpty else { return }
     let sessions = damaged.map(\.snapshot.id) + unreadable.map(\.session)
     try repository.appendLog { log in
@@ -169,39 +206,34 @@ struct SnapshotRepair {
     let old = item.snapshot
     // Nobody's client: what interrupted backups have left is not for this run.
     let description = SessionDescription(series: nil, client: SystemRandom.bytes(16).withUnsafeBytes { ClientID(bytes: $0) })
-    let session = try SessionWriter.begin(repository, description: description, context: context)
-    do {
+    let made = try SessionWriter.write(to: repository, description: description, context: context) { session -> Snapshot? in
       try requireUnchanged(session)
-      let made = try session.run { session -> Snapshot? in
-        let worker = session.makeWorker()
-        mender.worker = worker
-        mender.lose = { _ in }
-        defer { mender.worker = nil }
-        var manifest = old.manifest
-        if let root = try mender.mend(manifest.root) { manifest.root = root }
-        if item.hasDamagedRecord { manifest.deltaRoot = nil }
-        if item.losses > 0 {
-          manifest.flags.insert(.partial)
-          manifest.description += Self.note(old, item.losses, after: manifest.description)
-        }
-        try worker.flush()
-        if let earlier = self.replacement(for: old, root: manifest.root, delta: manifest.deltaRoot) {
-          report.notes.append("Snapshot \(earlier.shortID) has taken the place of \(old.shortID) already.")
-          session.abandon()
-          return nil
-        }
-        return try session.commit(manifest)
+      let worker = session.makeWorker()
+      mender.worker = worker
+      mender.lose = { _ in }
+      defer { mender.worker = nil }
+      var manifest = old.manifest
+      if let root = try mender.mend(manifest.root) { manifest.root = root }
+      if item.hasDamagedRecord { manifest.deltaRoot = nil }
+      if item.losses > 0 {
+        manifest.flags.insert(.partial)
+        manifest.description += Self.note(old, item.losses, after: manifest.description)
       }
-      if let made { report.replaced.append((old.idHex, made.idHex)) }
-    } catch {
-      session.abandon()
-      throw error
+      try worker.flush()
+      if let earlier = self.replacement(for: old, root: manifest.root, delta: manifest.deltaRoot) {
+        report.notes.append("Snapshot \(earlier.shortID) has taken the place of \(old.shortID) already.")
+        session.abandon()
+        return nil
+      }
+      return try session.commit(manifest)
     }
+    if let made { report.replaced.append((old.idHex, made.idHex)) }
   }
 
   /// What is kept of the old snapshot was found before the session was announced: maintenance that came in between did not wait for it.
   private func requireUnchanged(_ session: SessionWriter) throws {
     guard session.view.state.log.next != view.state.log.next else { return }
+    session.abandon()
     throw CairnError(
       .conflict, "The maintenance log has changed since the snapshots were examined: what they need may be about to go.",
       guidance: "Run the repair again; those that were replaced stay replaced.")
