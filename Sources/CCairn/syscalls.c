@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/random.h>
@@ -197,6 +198,17 @@ int cairn_terminal_columns(int descriptor) {
 
 void cairn_start_writeback(int descriptor, uint64_t offset, uint64_t length) {
   (void)sync_file_range(descriptor, (off64_t)offset, (off64_t)length, SYNC_FILE_RANGE_WRITE);
+}
+
+int cairn_has_aes(void) {
+#if defined(__x86_64__)
+  return __builtin_cpu_supports("aes") && __builtin_cpu_supports("pclmul");
+#elif defined(__aarch64__)
+  const unsigned long wanted = HWCAP_AES | HWCAP_PMULL;
+  return (getauxval(AT_HWCAP) & wanted) == wanted;
+#else
+  return 0;
+#endif
 }
 
 int cairn_processor_count(void) {

@@ -50,6 +50,9 @@ package enum Host {
     return UInt64(String(decoding: fields[19], as: UTF8.self))
   }
 
+  /// Whether AES-GCM is fast here.
+  package static var hasAES: Bool { cairn_has_aes() != 0 }
+
   /// The processors this process may run on; at least 1.
   package static var processorCount: Int { max(1, Int(cairn_processor_count())) }
 

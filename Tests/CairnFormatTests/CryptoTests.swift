@@ -60,25 +60,26 @@ import Testing
     return Array(output[..<count])
   }
 
-  @Test(arguments: [0, 1, 1000])
-  func aFrameOpensOnlyAsWhatItWasSealedAs(count: Int) throws {
+  @Test(arguments: [0, 1, 1000], [Codec.zstd, Codec.zstd | Codec.aesGCM])
+  func aFrameOpensOnlyAsWhatItWasSealedAs(count: Int, codec: UInt8) throws {
     var random = SeededRandom(seed: 4)
     let content = random.bytes(count)
-    let frame = seal(content)
-    #expect(try open(frame) == content)
+    let frame = seal(content, codec: codec)
+    #expect(try open(frame, codec: codec) == content)
     #expect(Array(frame[..<24]) == Fixtures.nonce)
-    #expect(formatError { try open(frame, rawLength: 78) } == .authenticationFailed)
-    #expect(formatError { try open(frame, packClass: .tree) } == .authenticationFailed)
-    #expect(formatError { try open(frame, codec: 0) } == .authenticationFailed)
-    #expect(formatError { try open(frame, keyReference: 1) } == .unsupportedFeature)
-    #expect(formatError { try open(Array(frame[..<39])) } == .truncated)
+    #expect(formatError { try open(frame, rawLength: 78, codec: codec) } == .authenticationFailed)
+    #expect(formatError { try open(frame, packClass: .tree, codec: codec) } == .authenticationFailed)
+    #expect(formatError { try open(frame, codec: codec ^ Codec.zstd) } == .authenticationFailed)
+    #expect(formatError { try open(frame, codec: codec ^ Codec.aesGCM) } == .authenticationFailed)
+    #expect(formatError { try open(frame, codec: codec, keyReference: 1) } == .unsupportedFeature)
+    #expect(formatError { try open(Array(frame[..<39]), codec: codec) } == .truncated)
     let elsewhere = Fixtures.keySet(Fixtures.master, .zero)
-    #expect(formatError { try open(frame, keys: elsewhere) } == .authenticationFailed)
-    if count > 0 { #expect(formatError { try open(frame, room: count - 1) } == .limitExceeded("plaintext length")) }
+    #expect(formatError { try open(frame, codec: codec, keys: elsewhere) } == .authenticationFailed)
+    if count > 0 { #expect(formatError { try open(frame, codec: codec, room: count - 1) } == .limitExceeded("plaintext length")) }
     for offset in [0, 23, 24, frame.count - 16, frame.count - 1] {
       var changed = frame
       changed[offset] ^= 0x10
-      #expect(formatError { try open(changed) } == .authenticationFailed, "offset \(offset)")
+      #expect(formatError { try open(changed, codec: codec) } == .authenticationFailed, "offset \(offset)")
     }
   }
 

@@ -67,7 +67,7 @@ import Testing
     #expect(try key.withBytes { [UInt8]($0) } == derived.bytes("key"))
   }
 
-  @Test(arguments: ["frame-data", "frame-tree", "frame-empty"])
+  @Test(arguments: ["frame-data", "frame-tree", "frame-empty", "frame-data-gcm", "frame-tree-gcm", "frame-empty-gcm"])
   func frames(name: String) throws {
     let vector = try page[name]
     let packClass = try #require(PackClass(rawValue: UInt8(try vector.number("class"))))

@@ -70,6 +70,8 @@ int cairn_terminal_columns(int descriptor);
 /// sync_file_range(2): starts writing back what was appended, without waiting; best effort.
 void cairn_start_writeback(int descriptor, uint64_t offset, uint64_t length);
 int cairn_processor_count(void);
+/// Whether the processor has instructions for AES and for the multiplication of GCM.
+int cairn_has_aes(void);
 /// Extended attributes of a descriptor, or of `name` in the directory `descriptor` (through /proc/self/fd, a final link not followed).
 long cairn_list_attributes(int descriptor, const char *name, char *buffer, size_t size);
 long cairn_get_attribute(int descriptor, const char *name, const char *key, void *buffer, size_t size);

@@ -84,7 +84,7 @@ package final class Compressor {
   package func decompress(
     codec: UInt8, _ source: UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer
   ) throws(FormatError) {
-    switch codec {
+    switch codec & ~Codec.aesGCM {
     case Codec.raw:
       guard source.count == output.count else { throw .invalid("raw length") }
       if !source.isEmpty { output.copyMemory(from: source) }

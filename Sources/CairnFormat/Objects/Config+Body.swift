@@ -1,4 +1,4 @@
-/// The encrypted fields of a config. None is left out for being a default but parity and epoch: defaults may change between versions.
+/// The encrypted fields of a config. None is left out for being a default but parity and cipher: defaults may change between versions.
 extension Config {
   func encodeBody() -> [UInt8] {
     var fields = TLVWriter()
@@ -14,6 +14,7 @@ extension Config {
     fields.timestamp(14, created)
     fields.bytes(16, maintenancePublicKey)
     if parityData != 0 { fields.field(18, [parityData, parityExtra]) }
+    if frameCipher != .xchacha20Poly1305 { fields.unsigned(20, UInt64(frameCipher.rawValue)) }
     return fields.bytes
   }
 
@@ -52,6 +53,9 @@ extension Config {
     case 18:
       (parityData, parityExtra) = try field.read { (reader) throws(FormatError) in (try reader.u8(), try reader.u8()) }
       guard parityData != 0 else { throw .notCanonical("default value written out") }
+    case 20:
+      guard let cipher = FrameCipher(rawValue: UInt8(try field.unsigned(maximum: 255))) else { throw .unsupportedFeature }
+      frameCipher = cipher
     default: try field.skipUnknown()
     }
   }

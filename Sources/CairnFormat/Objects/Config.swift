@@ -32,6 +32,8 @@ package struct Config: Equatable, Sendable {
   /// Parity shards of a pack, k data and m parity; 0, 0 for none.
   package var parityData: UInt8 = 0
   package var parityExtra: UInt8 = 0
+  /// What new frames are sealed with; every program reads both.
+  package var frameCipher: FrameCipher = .xchacha20Poly1305
 
   package init(repository: RepositoryID, maintenancePublicKey: [UInt8]) {
     self.repository = repository
@@ -117,6 +119,17 @@ extension Config {
       repository: repository, readFeatures: readFeatures, writeFeatures: writeFeatures, gcFeatures: gcFeatures,
       compatibleFeatures: compatibleFeatures, counter: counter)
   }
+}
+
+/// What a frame is sealed with. The number is that of the config.
+package enum FrameCipher: UInt8, Sendable {
+  /// As fast on every processor.
+  case xchacha20Poly1305 = 0
+  /// Several times as fast on a processor with AES instructions, several times as slow without.
+  case aes256GCM = 1
+
+  /// The bit of the codec byte.
+  package var codecBit: UInt8 { self == .aes256GCM ? Codec.aesGCM : 0 }
 }
 
 /// The part of a config that lies in the clear (and is authenticated by the rest).

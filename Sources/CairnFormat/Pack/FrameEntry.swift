@@ -18,7 +18,7 @@ package struct FrameEntry: Equatable, Sendable {
   package var encodedLength: UInt32
   /// Bytes of all members together, 1 … 2^24-1.
   package var rawLength: UInt32
-  /// 0 raw, 1 zstd.
+  /// As `Codec`.
   package var codec: UInt8
   /// 0 … 127: epoch of the key; 128 + i: key slot i of the pack.
   package var keyReference: UInt8
@@ -120,7 +120,7 @@ extension FrameEntry {
   func validateLengths() throws(FormatError) {
     guard rawLength > 0, Int(rawLength) <= Limits.frameRawBytes else { throw .limitExceeded("frame length") }
     let content = Int(encodedLength) - Limits.frameOverhead
-    switch codec {
+    switch codec & ~Codec.aesGCM {
     case Codec.raw: guard content == Int(rawLength) else { throw .invalid("frame length") }
     case Codec.zstd: guard content > 0, content < Int(rawLength) else { throw .invalid("frame length") }
     default: throw .unsupportedFeature
@@ -128,9 +128,11 @@ extension FrameEntry {
   }
 }
 
-/// How the content of a frame is compressed.
+/// How the content of a frame is compressed (bits 0 … 3) and with what it is sealed (bit 4). Other bits mean nothing and are refused.
 package enum Codec {
   package static let raw: UInt8 = 0
   /// One zstd frame without content size, checksum and dictionary id.
   package static let zstd: UInt8 = 1
+  /// Sealed with AES-256-GCM under a key of the frame's own; without this bit with XChaCha20-Poly1305.
+  package static let aesGCM: UInt8 = 0x10
 }

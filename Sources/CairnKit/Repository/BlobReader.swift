@@ -177,14 +177,13 @@ package enum FrameCodec {
     guard keyReference == 0 else { throw FormatError.unsupportedFeature }
     guard encoded.count > Limits.frameOverhead else { throw FormatError.truncated }
     let plainLength = encoded.count - Limits.frameOverhead
-    if codec == 0 {
+    if codec & ~Codec.aesGCM == Codec.raw {
       guard plainLength == raw.count else { throw FormatError.invalid("length of an uncompressed frame") }
       _ = try keys.openFrame(packClass: packClass, codec: codec, rawLength: UInt32(raw.count), encoded, into: raw)
       return
     }
-    try withUnsafeTemporaryAllocation(byteCount: plainLength, alignment: 16) { scratch in
-      _ = try keys.openFrame(packClass: packClass, codec: codec, rawLength: UInt32(raw.count), encoded, into: scratch)
-      try compressor.decompress(codec: codec, UnsafeRawBufferPointer(scratch), into: raw)
+    try keys.withOpenedFrame(packClass: packClass, codec: codec, rawLength: UInt32(raw.count), encoded) {
+      try compressor.decompress(codec: codec, $0, into: raw)
     }
   }
 }

@@ -95,7 +95,8 @@ package final class BlobWorker {
     let keys = packs.repository.keys
     let buffer = try packs.takeFrameBuffer()
     do {
-      let (codec, plain) = try compress(raw, packClass)
+      let (compression, plain) = try compress(raw, packClass)
+      let codec = compression | packs.repository.config.frameCipher.codecBit
       let nonce = SystemRandom.bytes(24)
       let length = nonce.withUnsafeBytes { nonce in
         keys.sealFrame(
@@ -129,21 +130,30 @@ package final class BlobWorker {
 
   /// Opens the sealed frame again and compares: nothing that did not come back as it went in is ever called stored.
   private func verify(_ frame: SealedFrame, _ raw: UnsafeRawBufferPointer) throws {
-    let target = UnsafeMutableRawBufferPointer(rebasing: opened[..<raw.count])
+    let isSame: Bool
     do {
-      try FrameCodec.open(
-        keys: packs.repository.keys, packClass: frame.packClass, codec: frame.entry.codec, keyReference: 0, encoded: frame.bytes,
-        into: target,
-        compressor: compressor)
+      let (keys, entry) = (packs.repository.keys, frame.entry)
+      isSame = try keys.withOpenedFrame(packClass: frame.packClass, codec: entry.codec, rawLength: entry.rawLength, frame.bytes) {
+        content in
+        guard entry.codec & ~Codec.aesGCM != Codec.raw else { return Self.areEqual(content, raw) }
+        let target = UnsafeMutableRawBufferPointer(rebasing: opened[..<raw.count])
+        try compressor.decompress(codec: entry.codec, content, into: target)
+        return Self.areEqual(UnsafeRawBufferPointer(target), raw)
+      }
     } catch {
       throw CairnError(
         .failed, "A frame that was just sealed does not open again (\(error)): the memory or processor of this machine is faulty.",
         guidance: "Test the machine's memory. Nothing of this frame was stored.")
     }
-    guard let written = raw.baseAddress, let read = target.baseAddress, memcmp(read, written, raw.count) == 0 else {
+    guard isSame else {
       throw CairnError(
         .failed, "A frame that was just sealed opens to other bytes: the memory or processor of this machine is faulty.",
         guidance: "Test the machine's memory. Nothing of this frame was stored.")
     }
+  }
+
+  private static func areEqual(_ a: UnsafeRawBufferPointer, _ b: UnsafeRawBufferPointer) -> Bool {
+    guard a.count == b.count, let first = a.baseAddress, let second = b.baseAddress else { return false }
+    return memcmp(first, second, a.count) == 0
   }
 }

@@ -59,6 +59,8 @@ public struct RepositoryParameters: Sendable {
   public var groupBytes: UInt32 = 1 << 20
   /// Parity of every pack; nil for none.
   package var parity: ParityChoice?
+  /// What frames are sealed with; nil for what this machine is faster with.
+  package var frameCipher: FrameCipher?
   /// A name for the first key slot, for people.
   public var label: String = ""
   /// The cost of the passphrase; nothing below the default is accepted for new slots outside tests.

@@ -21,6 +21,7 @@ extension Repository {
     config.chunker = parameters.chunker
     config.groupBytes = parameters.groupBytes
     config.parity = parameters.parity
+    config.frameCipher = parameters.frameCipher ?? (Host.hasAES ? .aes256GCM : .xchacha20Poly1305)
     config.created = Timestamp(SystemClock.now())
     try write(config, keys: keys, to: storage)
     storage.makeReserve()

@@ -13,24 +13,37 @@ struct Configure: ParsableCommand, Verb {
         cairn config
         cairn config --parity 32+2
         cairn config --parity off
+        cairn config --cipher xchacha20-poly1305
       """)
 
   @Option(help: ArgumentHelp("Parity of new packs: data and parity shards, 1+1 to 128+16, or off.", valueName: "k+m"))
   var parity: ParityArgument?
 
+  @Option(
+    help: ArgumentHelp(
+      "Cipher of what is stored from now on: aes-256-gcm, or xchacha20-poly1305 where clients lack AES instructions.", valueName: "name"))
+  var cipher: CipherArgument?
+
   @OptionGroup(title: "Global options") var global: GlobalOptions
 
   func perform(_ run: Invocation) throws -> ExitStatus {
     let repository = try run.openRepository()
-    let config = try parity.map { wanted in try repository.changeConfig { $0.parity = wanted.choice } } ?? repository.currentConfig()
+    let isChange = parity != nil || cipher != nil
+    let config = isChange ? try repository.changeConfig(apply) : try repository.currentConfig()
     if run.console.json {
       run.console.line(Self.record(config))
-    } else if parity == nil {
+    } else if !isChange {
       for line in Self.table(config) { run.console.line(line) }
     } else {
-      run.console.remark("new packs have \(Self.text(config.parity)); those that are there stay as they are")
+      let cipher = CipherArgument(config.frameCipher).rawValue
+      run.console.remark("new packs have \(Self.text(config.parity)), sealed with \(cipher); those that are there stay as they are")
     }
     return .success
+  }
+
+  private func apply(_ config: inout Config) {
+    if let parity { config.parity = parity.choice }
+    if let cipher { config.frameCipher = cipher.cipher }
   }
 
   private static func table(_ config: Config) -> [String] {
@@ -43,6 +56,7 @@ struct Configure: ParsableCommand, Verb {
       "groups         \(config.groupBytes == 0 ? "off" : Human.bytes(UInt64(config.groupBytes)))",
       "packs          \(Human.bytes(UInt64(config.dataPackBytes))) of data, \(Human.bytes(UInt64(config.treePackBytes))) of trees",
       "parity         \(text(config.parity))",
+      "cipher         \(CipherArgument(config.frameCipher).rawValue)",
       "changes        \(config.counter)",
     ]
   }
@@ -60,6 +74,7 @@ struct Configure: ParsableCommand, Verb {
       line.member("tree_pack_size", config.treePackBytes)
       line.member("parity_data_shards", config.parityData)
       line.member("parity_shards", config.parityExtra)
+      line.member("cipher", CipherArgument(config.frameCipher).rawValue)
       line.member("counter", config.counter)
     }
   }

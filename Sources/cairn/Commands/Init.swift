@@ -43,6 +43,12 @@ struct Init: ParsableCommand, Verb {
       "Parity against bit rot: data and parity shards of a pack, as 32+2; 'cairn config' changes it later. Default off.", valueName: "k+m"))
   var parity: ParityArgument?
 
+  @Option(
+    help: ArgumentHelp(
+      "Cipher of what is stored: aes-256-gcm or xchacha20-poly1305; 'cairn config' changes it later. Default: the faster one here.",
+      valueName: "name"))
+  var cipher: CipherArgument?
+
   @Option(help: ArgumentHelp("Passes of the password hash (Argon2id), 3 to 16; default 3.", valueName: "number"))
   var kdfOperations: UInt32?
 
@@ -97,6 +103,7 @@ struct Init: ParsableCommand, Verb {
     parameters.chunker = chunker == .small ? .small : chunker == .large ? .large : .normal
     if let groupSize { parameters.groupBytes = UInt32(clamping: groupSize.bytes) }
     parameters.parity = parity?.choice
+    parameters.frameCipher = cipher?.cipher
     parameters.label = label ?? ""
     if let kdfOperations { parameters.kdf.operations = kdfOperations }
     if let kdfMemory { parameters.kdf.memoryKiB = UInt32(clamping: kdfMemory.bytes >> 10) }
