@@ -6,6 +6,14 @@ struct CopyCheck {
   let repository: Repository
   let findings: FindingList
 
+  /// Copies that are no files: they have findings of their own.
+  private let obstructions: Set<ObjectKey>
+
+  init(repository: Repository, findings: FindingList) throws {
+    (self.repository, self.findings) = (repository, findings)
+    obstructions = Set(try repository.obstructions([.config, .keys]))
+  }
+
   private var storage: any Storage { repository.storage }
 
   func perform() throws {
@@ -35,7 +43,7 @@ struct CopyCheck {
     for copy in good where copy.bytes != newest.bytes {
       faults.append((copy.key, ObjectFault(what: "differs from \(newest.key.path), which is the newer one")))
     }
-    for (key, fault) in faults {
+    for (key, fault) in faults where !obstructions.contains(key) {
       let next = CheckAdvice.copy(newest.key.path, over: key.path, at: storage.location)
       findings.add(key.path, fault.what, .harmless, next: next)
     }
@@ -76,7 +84,7 @@ struct CopyCheck {
       case .failure(let fault): faults.append((key, fault))
       }
     }
-    for (key, fault) in faults {
+    for (key, fault) in faults where !obstructions.contains(key) {
       if let good {
         findings.add(key.path, fault.what, .harmless, next: CheckAdvice.copy(good.path, over: key.path, at: storage.location))
       } else {

@@ -36,13 +36,15 @@ struct IndexRepair {
   private let checkpoint: RepairCheckpoint
   private let records: RecordSurvey
   private let index: IndexSurvey
+  /// Copies of the config and of key slots are mended one by one.
+  private static let recordKinds = ObjectKey.Kind.allCases.filter { $0 != .config && $0 != .keys }
   /// What has an object's name and is none.
   private let obstructions: [ObjectKey]
 
   init(_ repository: Repository, _ options: RepairOptions, _ context: RunContext, _ report: inout RepairReport) throws {
     self.repository = repository
     checkpoint = RepairCheckpoint(repository: repository, options: options, context: context)
-    obstructions = try repository.obstructions()
+    obstructions = try repository.obstructions(Self.recordKinds)
     records = try RecordSurvey(repository)
     index = try IndexSurvey(records, leaving: [], bound: records.logLength + 1, context)
     for key in obstructions { report.add(key.path, "is not a file, and no object can be stored there", "it is moved aside") }
@@ -71,9 +73,9 @@ struct IndexRepair {
 
   /// Moves aside what is in the way of the checkpoint, or of anything else.
   func clear(_ report: inout RepairReport) throws {
-    // Looked for anew: a good copy may have taken the place of one.
+    // Looked for anew: a good manifest may have taken the place of one.
     guard !obstructions.isEmpty else { return }
-    for key in try repository.obstructions() {
+    for key in try repository.obstructions(Self.recordKinds) {
       if let place = try repository.moveAside(key) { report.movedAside.append(place) }
     }
     try storageCall("making the repair durable") { try repository.storage.flush() }
