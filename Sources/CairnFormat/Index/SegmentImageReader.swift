@@ -108,12 +108,46 @@ package final class SegmentImageReader: @unchecked Sendable {
     // A fan-out leaves about 32 entries in two pages at most, which are verified at once; only a lie leaves more.
     let isSmall = end - low <= SegmentLayout.pageBytes / SegmentLayout.entryBytes
     if isSmall { try verify(layout.entriesOffset + low * SegmentLayout.entryBytes..<layout.entriesOffset + end * SegmentLayout.entryBytes) }
-    var high = end
+    low = try firstNotBelow(key, low..<end, isVerified: isSmall)
+    guard low < end, try self.key(low, isVerified: isSmall) == key else { return nil }
+    return low
+  }
+
+  /// The first entry of a bucket whose key is not below `key`, or the bucket's end.
+  ///
+  /// Keys are as good as random, so that the bits behind those of the bucket tell nearly where a key lies: that place is looked at first,
+  /// then others at growing distances until the key is between two of them. Each look is a miss in the processor's caches.
+  private func firstNotBelow(_ key: BlobKey, _ bucket: Range<Int>, isVerified: Bool) throws(FormatError) -> Int {
+    guard !bucket.isEmpty else { return bucket.lowerBound }
+    let share = (key.word0 << UInt64(layout.fanoutBits)).multipliedFullWidth(by: UInt64(bucket.count)).high
+    let guess = bucket.lowerBound + Int(share)
+    var (low, high) = (bucket.lowerBound, bucket.upperBound)
+    var distance = 4
+    if try self.key(guess, isVerified: isVerified) < key {
+      low = guess + 1
+      while guess + distance < high {
+        guard try self.key(guess + distance, isVerified: isVerified) < key else {
+          high = guess + distance
+          break
+        }
+        low = guess + distance + 1
+        distance *= 2
+      }
+    } else {
+      high = guess
+      while guess - distance >= low {
+        guard try self.key(guess - distance, isVerified: isVerified) >= key else {
+          low = guess - distance + 1
+          break
+        }
+        high = guess - distance
+        distance *= 2
+      }
+    }
     while low < high {
       let middle = (low + high) / 2
-      if try self.key(middle, isVerified: isSmall) < key { low = middle + 1 } else { high = middle }
+      if try self.key(middle, isVerified: isVerified) < key { low = middle + 1 } else { high = middle }
     }
-    guard low < end, try self.key(low, isVerified: isSmall) == key else { return nil }
     return low
   }
 
