@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <linux/fiemap.h>
 #include <linux/fs.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -315,4 +316,9 @@ int cairn_watch_signal(int signal) {
   fcntl(watch_pipe[1], F_SETFL, O_NONBLOCK);
   struct sigaction action = {.sa_handler = watch_handler, .sa_flags = SA_RESTART};
   return sigaction(signal, &action, NULL) < 0 ? -errno : watch_pipe[0];
+}
+
+void cairn_return_freed_memory(size_t threshold) {
+  mallopt(M_MMAP_THRESHOLD, (int)threshold);
+  mallopt(M_TRIM_THRESHOLD, 1 << 20);
 }

@@ -56,6 +56,12 @@ package enum Host {
   /// The processors this process may run on; at least 1.
   package static var processorCount: Int { max(1, Int(cairn_processor_count())) }
 
+  /// Lets the process give back what it frees. For programs, early in `main`; a library leaves its host's allocator alone.
+  ///
+  /// Otherwise each thread's share of the heap stays as large as it ever was: what a hand-over needs for a moment, several times over.
+  /// Buffers of a group's size (1 MiB) still come from the heap.
+  package static func returnFreedMemory() { cairn_return_freed_memory(3 << 19) }
+
   /// Raises the soft limit of open files to the hard one.
   ///
   /// - Returns: the limit now in force.

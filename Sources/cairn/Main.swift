@@ -10,6 +10,7 @@ import SystemPackage
 @main
 enum Main {
   static func main() {
+    Host.returnFreedMemory()
     StandardStreams.ensureOpen()
     SignalWatch.ignoreBrokenPipes()
     let arguments = CommandLineRewriting.apply(RawArguments.ofProcess())

@@ -94,3 +94,6 @@ int cairn_prompt_end(void);    // restores the handlers; the signal that was cau
 
 /// Catches a signal: its number is written to a pipe, whichever thread it hits. Returns the read end, the same for all signals.
 int cairn_watch_signal(int signal);
+
+/// From now on what is freed goes back to the system soon: blocks of at least `threshold` bytes at once. For the whole process.
+void cairn_return_freed_memory(size_t threshold);

@@ -142,7 +142,8 @@ package final class SessionWriter: Sendable {
       packs.bytesStored - progress.storedAtHandOver >= options.checkpointBytes
         || SystemClock.monotonicNanoseconds() - progress.lastHandOver >= options.checkpointNanoseconds
     }
-    return isDue || known.heldCount > max(1 << 18, context.memoryBytes / 8 / 43)
+    // The keys take 43 bytes each at most, in two generations; putting what they name into the index takes three times as much for a moment.
+    return isDue || known.heldCount > max(1 << 17, context.memoryBytes / 32 / 43)
   }
 
   /// What is stored up to now is about to count.
