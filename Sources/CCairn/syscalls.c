@@ -320,5 +320,5 @@ int cairn_watch_signal(int signal) {
 
 void cairn_return_freed_memory(size_t threshold) {
   mallopt(M_MMAP_THRESHOLD, (int)threshold);
-  mallopt(M_TRIM_THRESHOLD, 1 << 20);
+  mallopt(M_TRIM_THRESHOLD, (int)threshold);
 }

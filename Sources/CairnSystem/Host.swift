@@ -59,8 +59,9 @@ package enum Host {
   /// Lets the process give back what it frees. For programs, early in `main`; a library leaves its host's allocator alone.
   ///
   /// Otherwise each thread's share of the heap stays as large as it ever was: what a hand-over needs for a moment, several times over.
-  /// Buffers of a group's size (1 MiB) still come from the heap.
-  package static func returnFreedMemory() { cairn_return_freed_memory(3 << 19) }
+  /// Buffers for a blob (4 MiB at most with the usual chunks) still come from the heap: they are needed all the time, and memory from the
+  /// system is cleared first.
+  package static func returnFreedMemory() { cairn_return_freed_memory(5 << 20) }
 
   /// Raises the soft limit of open files to the hard one.
   ///
