@@ -59,6 +59,10 @@ let package = Package(
         "CairnKit", errorNumbers, .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: swift, linkerSettings: selfContained),
+    // No part of what is shipped: `make growth` builds it.
+    .executableTarget(
+      name: "cairn-growth", dependencies: ["CairnKit", "CairnFormat", "CairnStorage", "CairnSystem"], path: "Benchmarks/Growth",
+      swiftSettings: swift, linkerSettings: selfContained),
     .target(
       name: "CairnTestSupport",
       dependencies: ["CairnKit", "CairnFormat", "CairnStorage", "CairnSystem"],
