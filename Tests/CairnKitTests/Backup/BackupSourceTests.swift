@@ -397,38 +397,13 @@ import Testing
     let source = TemporaryDirectory()
     var random = SplitMix64(seed: 13)
     for number in 0..<50 { try source.write("f\(number)", random.bytes(200_000)) }
-    let storage = FailingStorage(MemoryStorage())
+    let storage = FaultyStorage(MemoryStorage())
     let repository = try TestRepository.create(storage)
-    storage.failing.cancel()
+    storage.plan { call, _ in call == .begin ? .refuse(.noSpace("The disk is full")) : nil }
     var options = BackupOptions()
     options.sources = [source.path]
     #expect(throws: CairnError.self) { try repository.backup(options, context: RunContext(threads: 4)) }
   }
-}
-
-/// Refuses new packs once told so.
-private final class FailingStorage: Storage {
-  private let base: MemoryStorage
-  let failing = Cancellation()
-  init(_ base: MemoryStorage) { self.base = base }
-
-  var location: String { base.location }
-  func put(_ key: ObjectKey, _ bytes: UnsafeRawBufferPointer) throws(StorageError) { try base.put(key, bytes) }
-  func putIfAbsent(_ key: ObjectKey, _ bytes: UnsafeRawBufferPointer) throws(StorageError) -> Bool { try base.putIfAbsent(key, bytes) }
-  func beginObject(kind: ObjectKey.Kind) throws(StorageError) -> any ObjectWriter {
-    if failing.isCancelled { throw .noSpace("The disk is full") }
-    return try base.beginObject(kind: kind)
-  }
-  func read(_ key: ObjectKey, at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws(StorageError) -> Int {
-    try base.read(key, at: offset, into: buffer)
-  }
-  func readAll(_ key: ObjectKey, limit: Int) throws(StorageError) -> [UInt8] { try base.readAll(key, limit: limit) }
-  func size(of key: ObjectKey) throws(StorageError) -> UInt64 { try base.size(of: key) }
-  func list(_ kind: ObjectKey.Kind, _ body: (ObjectKey, UInt64) throws -> Void) throws { try base.list(kind, body) }
-  func foreign(_ kind: ObjectKey.Kind) throws(StorageError) -> [String] { try base.foreign(kind) }
-  func delete(_ key: ObjectKey) throws(StorageError) { try base.delete(key) }
-  func flush() throws(StorageError) { try base.flush() }
-  func copies(of key: ObjectKey) -> Int { base.copies(of: key) }
 }
 
 private func unlinkPath(_ path: [UInt8]) { _ = unlink(String(decoding: path, as: UTF8.self)) }

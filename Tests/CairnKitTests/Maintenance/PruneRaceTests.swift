@@ -11,17 +11,7 @@ import Testing
 @Suite struct PruneRaceTests {
   @Test func aDirectoryThatLiesInCondemnedPacksIsStoredAgain() throws {
     let f = try PruneFixture()
-    let first = try f.backup(0)
-    let other = try f.backup(5)
-    let begin = { try SessionWriter.begin(f.repository, description: SessionWriterTests.description, context: RunContext()) }
-    let (session, slow) = (try begin(), try begin())
-    try f.forget(first)
-    #expect(try f.prune().waitingFor.count == 2)
-    let second = try session.run { writer in
-      var manifest = WriterFixture.manifest(7, root: first.manifest.root)
-      manifest.rootNodeItem = first.manifest.rootNodeItem
-      return try writer.commit(manifest)
-    }
+    let (second, other, slow) = try f.commitWhatIsCondemned()
     // The whole base is condemned, and goes while a backup that takes its directories over is still at work.
     try f.change(to: 0)
     try f.files.source.write("zzz", [1, 2, 3])

@@ -59,6 +59,23 @@ struct PruneFixture {
     }
   }
 
+  /// Two snapshots, of the numbers 0 and 5. All that only the first needs is condemned: it was committed by a session that had begun before
+  /// the snapshot it took that from was forgotten. The session that is returned runs still, so that nothing is swept.
+  func commitWhatIsCondemned() throws -> (second: Snapshot, other: Snapshot, slow: SessionWriter) {
+    let first = try backup(0)
+    let other = try backup(5)
+    let begin = { try SessionWriter.begin(repository, description: SessionWriterTests.description, context: RunContext()) }
+    let (session, slow) = (try begin(), try begin())
+    try forget(first)
+    #expect(try prune().waitingFor.count == 2)
+    let second = try session.run { writer in
+      var manifest = WriterFixture.manifest(7, root: first.manifest.root)
+      manifest.rootNodeItem = first.manifest.rootNodeItem
+      return try writer.commit(manifest)
+    }
+    return (second, other, slow)
+  }
+
   /// Expects exactly these snapshots, each with all that the files of its number held.
   func expectWhole(_ snapshots: [(Int, Snapshot)], _ comment: Comment? = nil) throws {
     let view = try repository.loadView()
@@ -155,17 +172,7 @@ struct PruneFixture {
 
   @Test func aSnapshotThatLiesInCondemnedPacksCanBeABase() throws {
     let f = try PruneFixture()
-    let first = try f.backup(0)
-    let other = try f.backup(5)
-    let begin = { try SessionWriter.begin(f.repository, description: SessionWriterTests.description, context: RunContext()) }
-    let (session, slow) = (try begin(), try begin())
-    try f.forget(first)
-    #expect(try f.prune().waitingFor.count == 2)
-    let second = try session.run { writer in
-      var manifest = WriterFixture.manifest(7, root: first.manifest.root)
-      manifest.rootNodeItem = first.manifest.rootNodeItem
-      return try writer.commit(manifest)
-    }
+    let (second, other, slow) = try f.commitWhatIsCondemned()
     // All of the base is condemned for as long as the other one runs.
     try f.change(to: 0)
     let report = try f.repository.backup(
