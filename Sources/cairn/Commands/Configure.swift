@@ -7,7 +7,8 @@ struct Configure: ParsableCommand, Verb {
   static let configuration = CommandConfiguration(
     commandName: "config", abstract: "Shows the repository's settings, and changes those that can be changed.",
     discussion: """
-      A change holds for what is stored from then on; packs that are there stay as they are until prune writes them anew.
+      A change holds for what is stored from then on; packs that are there stay as they are until prune writes them anew. What prune moves \
+      keeps its cipher.
 
       EXAMPLES
         cairn config
