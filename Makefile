@@ -11,7 +11,7 @@ SHARE = $(DESTDIR)$(PREFIX)/share
 REPOSITORY ?= $(HOME)/.local/share/cairn
 KEY_FILE ?= $(HOME)/.config/cairn/key
 
-.PHONY: help backup named build debug test install uninstall format lint fuzz crash-points simulate bench growth man completions packages clean
+.PHONY: help backup named build debug test install uninstall format lint fuzz crash-points simulate bench parts growth man completions packages clean
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -81,6 +81,13 @@ simulate: packages
 ## make bench               times the commands on generated data
 bench: build
 	Benchmarks/run $(BINARY)
+
+## make parts FILTER=REGEX  rates of the parts: chunker, ids, frames, zstd, index, trees, whole runs; needs 1.6 GB of memory in /dev/shm
+# Fetches a benchmark package that nothing else needs, into a build directory of its own.
+FILTER ?= .*
+parts: packages
+	CAIRN_BENCHMARKS=1 $(SWIFT) package --scratch-path .build/parts --disable-sandbox \
+	  benchmark run --target cairn-parts --filter '$(FILTER)' --grouping metric --format markdown --no-progress
 
 ## make growth              time and memory as the repository grows to 10^7 blobs and the tree to 10^6 files; 15 minutes, 15 GB in WORK
 WORK ?= /var/tmp

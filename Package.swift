@@ -85,3 +85,17 @@ let package = Package(
       swiftSettings: swift),
   ]
 )
+
+// `make parts` alone sets this: nobody who builds Cairn fetches or builds the benchmark package.
+if Context.environment["CAIRN_BENCHMARKS"] != nil {
+  // Without traits: neither of its interposers, which count allocations, is needed.
+  package.dependencies.append(.package(url: "https://github.com/ordo-one/benchmark", from: "1.38.1", traits: []))
+  package.targets.append(
+    .executableTarget(
+      name: "cairn-parts",
+      dependencies: [
+        "CairnKit", "CairnFormat", "CairnStorage", "CairnSystem", "CairnTestSupport",
+        .product(name: "Benchmark", package: "benchmark"),
+      ],
+      path: "Benchmarks/Parts", swiftSettings: swift, linkerSettings: selfContained))
+}
