@@ -1,24 +1,54 @@
 import CSodium
-import Crypto
 
 /// SHA-256 of stored bytes, which names objects: anyone can check it with `sha256sum`, without a key.
 package enum SHA256Digest {
   package static func hash(_ bytes: UnsafeRawBufferPointer) -> ObjectHash {
-    var state = SHA256()
-    state.update(bufferPointer: bytes)
-    return state.finalize().withUnsafeBytes { ObjectHash(bytes: $0) }
+    var digest = Incremental()
+    digest.update(bytes)
+    return digest.finish()
   }
 
   package static func hash(_ bytes: [UInt8]) -> ObjectHash { bytes.withUnsafeBytes { hash($0) } }
 
   /// For objects that are written in pieces.
   package struct Incremental: Sendable {
-    private var state = SHA256()
+    fileprivate var state = SHA256State()
 
     package init() {}
-    package mutating func update(_ bytes: UnsafeRawBufferPointer) { state.update(bufferPointer: bytes) }
+    package mutating func update(_ bytes: UnsafeRawBufferPointer) { state.update(bytes) }
+
+    /// As `a.update(bytesOfA)` and `b.update(bytesOfB)`, in half the time where the processor can.
+    package static func update(
+      _ a: inout Self, _ bytesOfA: UnsafeRawBufferPointer, _ b: inout Self, _ bytesOfB: UnsafeRawBufferPointer
+    ) {
+      SHA256State.update(&a.state, bytesOfA, &b.state, bytesOfB)
+    }
+
     /// The digest of all bytes so far; more may follow.
-    package func finish() -> ObjectHash { state.finalize().withUnsafeBytes { ObjectHash(bytes: $0) } }
+    package func finish() -> ObjectHash { state.withDigest { ObjectHash(bytes: $0) } }
+  }
+
+  /// A message that lies in memory and is hashed bit by bit beside others, where those leave the processor idle (`KeySet.blobIDs`).
+  package struct Companion {
+    private(set) var rest: UnsafeRawBufferPointer
+    private var state = SHA256State()
+
+    /// - Parameter bytes: have to stay as they are until `finish`.
+    package init(_ bytes: UnsafeRawBufferPointer) { rest = bytes }
+
+    /// Hashes up to all of `bytes` into `other`, and as many of its own.
+    mutating func accompany(_ other: inout HMACState, _ bytes: UnsafeRawBufferPointer) {
+      let count = min(rest.count, bytes.count)
+      other.update(bytes, with: &state, UnsafeRawBufferPointer(rebasing: rest[..<count]))
+      rest = UnsafeRawBufferPointer(rebasing: rest[count...])
+    }
+
+    /// The digest of the whole message.
+    package mutating func finish() -> ObjectHash {
+      state.update(rest)
+      rest = UnsafeRawBufferPointer(start: nil, count: 0)
+      return state.withDigest { ObjectHash(bytes: $0) }
+    }
   }
 }
 

@@ -62,12 +62,15 @@ package final class KeySet: Sendable {
 
   /// The id of a blob: HMAC-SHA-256 under the identity key of the type byte, then the plaintext.
   ///
-  /// - Complexity: O(n); about 1.9 GB/s on a core with SHA extensions, and under a microsecond of fixed cost.
+  /// - Complexity: O(n); about 1.8 GB/s on a core with SHA extensions, and under a microsecond of fixed cost.
   package func blobID(_ type: BlobType, _ plaintext: UnsafeRawBufferPointer) -> BlobID {
-    var state = identityStates[Int(type.rawValue) - 1]
+    var state = identityState(type)
     state.update(plaintext)
     return state.finish()
   }
+
+  /// Where the id of a blob of that type begins: the key and the type byte are taken in.
+  func identityState(_ type: BlobType) -> HMACState { identityStates[Int(type.rawValue) - 1] }
 
   package func blobID(_ type: BlobType, _ plaintext: [UInt8]) -> BlobID { plaintext.withUnsafeBytes { blobID(type, $0) } }
 

@@ -31,6 +31,17 @@ package struct FrameEntry: Equatable, Sendable {
     self.keyReference = keyReference
     self.members = members
   }
+
+  /// The members' bytes within those of the frame.
+  ///
+  /// - Precondition: `raw` holds `rawLength` bytes, and the members' lengths add up to it, as they do in every decoded table.
+  package func blobs(of raw: UnsafeRawBufferPointer) -> [(type: BlobType, bytes: UnsafeRawBufferPointer)] {
+    var start = 0
+    return members.map { member in
+      defer { start += Int(member.length) }
+      return (member.type, UnsafeRawBufferPointer(rebasing: raw[start..<start + Int(member.length)]))
+    }
+  }
 }
 
 /// The table of frames that pack directories and index deltas share.

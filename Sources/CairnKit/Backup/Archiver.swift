@@ -45,7 +45,7 @@ struct Archiver {
     let extra = max(0, min(2 * workers + 2, context.memoryBytes / 4 / bufferBytes))
     return BackupRun(
       context: context, keys: session.repository.keys, chunker: try session.repository.makeChunker(),
-      queue: WorkQueue(itemLimit: 2 * workers, chunkLimit: 2 * workers + 2),
+      queue: WorkQueue(itemLimit: 2 * workers, chunkLimit: 2 * workers + 2, workers: workers),
       backlog: Backlog(limit: max(4096, context.memoryBytes / 8 / 512)),
       buffers: BufferPool(bufferBytes: bufferBytes, limit: workers + extra),
       links: HardLinks(limit: max(1024, context.memoryBytes / 16 / 640)), accounts: accounts, tally: TallyBox(), root: RootBox(),

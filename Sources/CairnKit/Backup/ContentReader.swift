@@ -49,14 +49,17 @@ struct ContentReader {
 
   private func small(_ bytes: UnsafeRawBufferPointer, _ worker: BlobWorker) throws -> Result {
     var collector = ListBuilder()
+    var chunks: [UnsafeRawBufferPointer] = []
     var start = 0
     while start < bytes.count {
       let rest = UnsafeRawBufferPointer(rebasing: bytes[start...])
       let length = run.chunker.nextCut(rest, atEnd: true) ?? rest.count
-      let id = try worker.put(UnsafeRawBufferPointer(rebasing: rest[..<length]), .data)
-      try collector.append(ContentItem(length: UInt64(length), id: id), store: { try worker.put($1, $0) })
+      chunks.append(UnsafeRawBufferPointer(rebasing: rest[..<length]))
       start += length
       try run.context.cancellation.check()
+    }
+    for (chunk, id) in zip(chunks, try worker.put(chunks, .data)) {
+      try collector.append(ContentItem(length: UInt64(chunk.count), id: id), store: { try worker.put($1, $0) })
     }
     run.context.counters.bytesDone.add(UInt64(bytes.count))
     return Result(content: try collector.finish(store: { try worker.put($1, $0) }), length: UInt64(bytes.count), read: UInt64(bytes.count))

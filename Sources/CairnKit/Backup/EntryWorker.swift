@@ -25,7 +25,7 @@ struct EntryWorker {
   mutating func work() throws {
     while let task = run.queue.pop() {
       switch task {
-      case .chunk(let job): try ChunkJob.process(job, worker, run)
+      case .chunks(let jobs): try ChunkJob.process(jobs, worker, run)
       case .item(let item):
         try work(item)
         run.queue.finishItem()

@@ -105,7 +105,8 @@ struct ExtentReader {
       guard let size = run.chunker.nextCut(UnsafeRawBufferPointer(rebasing: bytes[start..<range.upperBound]), atEnd: atEnd) else { break }
       let job = ChunkJob(transfer: transfer, number: transfer.issue(), buffer: buffer, range: start..<(start + size))
       length += UInt64(size)
-      if !run.queue.tryPush(job) { try ChunkJob.process(job, worker, run) }
+      let due = run.queue.exchange(job)
+      if !due.isEmpty { try ChunkJob.process(due, worker, run) }
       start += size
       try run.context.cancellation.check()
     }
@@ -133,8 +134,8 @@ struct ExtentReader {
   ///
   /// - Throws: `CancellationError` when the run is being stopped and chunks were dropped.
   func drain() throws {
-    while let job = run.queue.popChunk(orUntil: { transfer.isIdle }) {
-      do { try ChunkJob.process(job, worker, run) } catch {
+    while let jobs = run.queue.popChunks(orUntil: { transfer.isIdle }) {
+      do { try ChunkJob.process(jobs, worker, run) } catch {
         run.queue.cancel()
         throw error
       }
@@ -148,9 +149,10 @@ struct ExtentReader {
 }
 
 extension ChunkJob {
-  /// Stores a chunk and delivers its id.
-  static func process(_ job: ChunkJob, _ worker: BlobWorker, _ run: BackupRun) throws {
-    let id = try worker.put(job.bytes, .data)
-    if job.transfer.deliver(job.number, ContentItem(length: UInt64(job.range.count), id: id)) { run.queue.wake() }
+  /// Stores chunks, of whatever files, and delivers their ids.
+  static func process(_ jobs: [ChunkJob], _ worker: BlobWorker, _ run: BackupRun) throws {
+    for (job, id) in zip(jobs, try worker.put(jobs.map(\.bytes), .data)) {
+      if job.transfer.deliver(job.number, ContentItem(length: UInt64(job.range.count), id: id)) { run.queue.wake() }
+    }
   }
 }

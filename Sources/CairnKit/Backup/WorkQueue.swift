@@ -9,12 +9,12 @@ enum WorkItem: Sendable {
 
 /// Two lanes to the workers: batches from the walker, and chunks of big files from the workers that read those.
 ///
-/// Chunks go first. No cycle of waiting is possible: only the walker waits for room; a reader whose chunk finds none works on it
+/// Chunks go first. No cycle of waiting is possible: only the walker waits for room; a reader whose chunk finds none works on others
 /// itself, and one that waits for its chunks takes chunks from the lane meanwhile, which wait for nothing.
 final class WorkQueue: Sendable {
   enum Task {
     case item(WorkItem)
-    case chunk(ChunkJob)
+    case chunks([ChunkJob])
   }
 
   private struct State {
@@ -24,18 +24,29 @@ final class WorkQueue: Sendable {
     var active = 0
     var isClosed = false
     var isCancelled = false
+
+    /// Two chunks are hashed together in little more than the time of one; taking more than a share would leave others idle.
+    mutating func takeChunks(share: Int) -> [ChunkJob] {
+      var taken: [ChunkJob] = []
+      let wanted = min(4, max(1, chunks.count / share))
+      while taken.count < wanted, let chunk = chunks.popFirst() { taken.append(chunk) }
+      return taken
+    }
   }
 
   private let state = Monitor(State())
   private let itemLimit: Int
   private let chunkLimit: Int
+  private let workers: Int
 
   /// - Parameters:
   ///   - itemLimit: batches that may wait.
   ///   - chunkLimit: chunks that may wait.
-  init(itemLimit: Int, chunkLimit: Int) {
+  ///   - workers: threads that take from it.
+  init(itemLimit: Int, chunkLimit: Int, workers: Int) {
     self.itemLimit = itemLimit
     self.chunkLimit = chunkLimit
+    self.workers = workers
   }
 
   /// Hands on work, waiting for room. False when everything is over.
@@ -50,22 +61,25 @@ final class WorkQueue: Sendable {
     return pushed
   }
 
-  /// Hands on a chunk if there is room.
-  func tryPush(_ chunk: ChunkJob) -> Bool {
-    let pushed = state.withLock { state in
-      guard state.chunks.count < chunkLimit, !state.isCancelled else { return false }
+  /// Hands on a chunk.
+  ///
+  /// - Returns: what the caller has to do instead: none if there was room, else the chunks that waited longest.
+  func exchange(_ chunk: ChunkJob) -> [ChunkJob] {
+    let due: [ChunkJob] = state.withLock { state in
+      if state.isCancelled { return [chunk] }
+      let due = state.chunks.count < chunkLimit ? [] : state.takeChunks(share: workers)
       state.chunks.append(chunk)
-      return true
+      return due
     }
-    if pushed { state.notifyAll() }
-    return pushed
+    state.notifyAll()
+    return due
   }
 
   /// The next thing to do; nil when there will be nothing more. `finishItem` is due for every item.
   func pop() -> Task? {
     let task = state.waitFor { state -> Task?? in
       if state.isCancelled { return .some(nil) }
-      if let chunk = state.chunks.popFirst() { return .some(.chunk(chunk)) }
+      if state.chunks.count > 0 { return .some(.chunks(state.takeChunks(share: workers))) }
       if let item = state.items.popFirst() {
         state.active += 1
         return .some(.item(item))
@@ -85,12 +99,11 @@ final class WorkQueue: Sendable {
     if isLast { state.notifyAll() }
   }
 
-  /// A chunk to work on while waiting; nil when `isDone` holds or everything is over.
-  func popChunk(orUntil isDone: () -> Bool) -> ChunkJob? {
-    state.waitFor { state -> ChunkJob?? in
+  /// Chunks to work on while waiting; nil when `isDone` holds or everything is over.
+  func popChunks(orUntil isDone: () -> Bool) -> [ChunkJob]? {
+    state.waitFor { state -> [ChunkJob]?? in
       if isDone() || state.isCancelled { return .some(nil) }
-      if let chunk = state.chunks.popFirst() { return .some(chunk) }
-      return nil
+      return state.chunks.count > 0 ? .some(state.takeChunks(share: workers)) : nil
     }
   }
 

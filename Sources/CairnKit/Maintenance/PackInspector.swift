@@ -127,14 +127,17 @@ final class PackInspector {
   private func readWhole(_ key: ObjectKey, _ name: PackName, _ expected: IndexedPack, size: UInt64, fault: ObjectFault?) throws {
     let count = Int(min(size, expected.size))
     let buffer = pack.bytes(Int(expected.size))
-    let (good, hash, failure) = try read(key, into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<count]))
+    let (good, failure) = try read(key, into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<count]))
+    // The pack's own hash is taken beside those of its blobs.
+    var whole = SHA256Digest.Companion(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
     var bad: [(offset: UInt32, members: Int)] = []
     expected.forEachFrame { frame, offset in
       let isThere = good.contains { $0.lowerBound <= Int(offset) && Int(offset) + Int(frame.encodedLength) <= $0.upperBound }
-      if !isThere || !opens(frame, at: offset, in: UnsafeRawBufferPointer(buffer), expected) {
+      if !isThere || !opens(frame, at: offset, in: UnsafeRawBufferPointer(buffer), expected, beside: &whole) {
         bad.append((offset, frame.members.count))
       }
     }
+    let hash = failure == nil ? whole.finish() : nil
     guard let what = try describe(key, expected, size: size, hash: hash, fault: fault, failure: failure, bad) else {
       return try checkIndex(expected)
     }
@@ -179,11 +182,10 @@ final class PackInspector {
 
   /// Reads an object from its start, in pieces; where a piece cannot be read, goes on behind it.
   ///
-  /// - Returns: the ranges that were read, the hash of all bytes if all were, and the first failure.
+  /// - Returns: the ranges that were read, and the first failure.
   private func read(
     _ key: ObjectKey, into buffer: UnsafeMutableRawBufferPointer
-  ) throws -> (good: [Range<Int>], hash: ObjectHash?, failure: StorageError?) {
-    var digest = SHA256Digest.Incremental()
+  ) throws -> (good: [Range<Int>], failure: StorageError?) {
     var good: [Range<Int>] = []
     var failure: StorageError?
     var offset = 0
@@ -194,7 +196,6 @@ final class PackInspector {
       let piece = UnsafeMutableRawBufferPointer(rebasing: buffer[offset..<end])
       do throws(StorageError) {
         try run.storage.readExactly(key, at: UInt64(offset), into: piece)
-        digest.update(UnsafeRawBufferPointer(piece))
         if let last = good.last, last.upperBound == offset {
           good[good.count - 1] = last.lowerBound..<end
         } else {
@@ -209,11 +210,14 @@ final class PackInspector {
         failure = failure ?? error
       }
     }
-    return (good, failure == nil ? digest.finish() : nil, failure)
+    return (good, failure)
   }
 
   /// Whether a frame opens and its members have the keys that the index says.
-  private func opens(_ frame: FrameEntry, at offset: UInt32, in buffer: UnsafeRawBufferPointer, _ expected: IndexedPack) -> Bool {
+  private func opens(
+    _ frame: FrameEntry, at offset: UInt32, in buffer: UnsafeRawBufferPointer, _ expected: IndexedPack,
+    beside whole: inout SHA256Digest.Companion
+  ) -> Bool {
     let encoded = UnsafeRawBufferPointer(rebasing: buffer[Int(offset)..<Int(offset) + Int(frame.encodedLength)])
     let content = UnsafeMutableRawBufferPointer(rebasing: raw.bytes(Int(frame.rawLength))[..<Int(frame.rawLength)])
     do {
@@ -222,12 +226,9 @@ final class PackInspector {
         into: content,
         compressor: compressor)
     } catch { return false }
-    var start = 0
-    for member in frame.members {
-      let blob = UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(content)[start..<start + Int(member.length)])
-      guard run.keys.blobID(member.type, blob).key == member.key else { return false }
-      start += Int(member.length)
-    }
+    let blobs = frame.blobs(of: UnsafeRawBufferPointer(content))
+    let ids = run.keys.blobIDs(blobs, beside: &whole)
+    guard zip(ids, frame.members).allSatisfy({ $0.key == $1.key }) else { return false }
     run.blobsRead.add(UInt64(frame.members.count))
     return true
   }

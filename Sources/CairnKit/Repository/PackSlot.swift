@@ -63,22 +63,50 @@ final class PackSlot: Sendable {
   /// - Parameter owner: the session under which a new pack is opened.
   func append(_ frame: SealedFrame, owner: SessionID) throws -> IndexedPack? {
     try state.withLock { box in
-      var closed: IndexedPack?
-      if let open = box, isFull(open.open, with: frame.entry) {
-        box = nil
-        closed = try close(open)
-      }
-      let open = try box ?? begin(owner)
-      // Only back in place when all went well: what failed half-way must never get a name.
-      box = nil
+      let (open, closed) = try takeOpen(&box, for: frame, owner)
       open.open.digest.update(frame.bytes)
-      try storageCall("writing a pack") { try open.open.writer.append(frame.bytes) }
-      open.open.written += frame.length
-      open.open.members += frame.entry.members.count
-      open.open.frames.append(frame.entry)
+      try write(frame, to: open)
       box = open
       return closed
     }
+  }
+
+  /// As `append` of one frame to each of two packs, which hashes both at once.
+  ///
+  /// - Returns: the packs that had to be closed.
+  static func append(
+    _ first: SealedFrame, to one: PackSlot, _ second: SealedFrame, to other: PackSlot, owner: SessionID
+  ) throws -> [IndexedPack] {
+    try one.state.withLock { boxOfOne in
+      try other.state.withLock { boxOfOther in
+        let (a, closedOfOne) = try one.takeOpen(&boxOfOne, for: first, owner)
+        let (b, closedOfOther) = try other.takeOpen(&boxOfOther, for: second, owner)
+        SHA256Digest.Incremental.update(&a.open.digest, first.bytes, &b.open.digest, second.bytes)
+        try one.write(first, to: a)
+        boxOfOne = a
+        try other.write(second, to: b)
+        boxOfOther = b
+        return [closedOfOne, closedOfOther].compactMap { $0 }
+      }
+    }
+  }
+
+  /// The pack that has room for the frame. Taken out of its place, where it comes back only when all went well: what failed half-way
+  /// must never get a name.
+  private func takeOpen(
+    _ box: inout OpenBox?, for frame: SealedFrame, _ owner: SessionID
+  ) throws -> (open: OpenBox, closed: IndexedPack?) {
+    guard let open = box.take() else { return (try begin(owner), nil) }
+    guard isFull(open.open, with: frame.entry) else { return (open, nil) }
+    let closed = try close(open)
+    return (try begin(owner), closed)
+  }
+
+  private func write(_ frame: SealedFrame, to box: OpenBox) throws {
+    try storageCall("writing a pack") { try box.open.writer.append(frame.bytes) }
+    box.open.written += frame.length
+    box.open.members += frame.entry.members.count
+    box.open.frames.append(frame.entry)
   }
 
   /// Closes the open pack, if there is one. After an error there is none.

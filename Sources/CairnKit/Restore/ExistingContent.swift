@@ -23,20 +23,18 @@ struct ExistingContent {
     var differs = false
     do {
       if let present = try run.openExisting(file) {
-        for index in pieces.indices {
+        for first in stride(from: pieces.startIndex, to: pieces.endIndex, by: 2) {
           try run.context.cancellation.check()
-          let piece = pieces[index]
-          guard try has(piece, present) else {
-            differs = true
-            continue
-          }
-          flags.set(index)
-          run.context.counters.bytesDone.add(UInt64(piece.length))
-          let end = piece.fileOffset + UInt64(piece.length)
-          if let last = equal.last, last.upperBound == piece.fileOffset {
-            equal[equal.count - 1] = last.lowerBound..<end
-          } else {
-            equal.append(piece.fileOffset..<end)
+          let pair = pieces[first..<min(first + 2, pieces.endIndex)]
+          let isThere = try worker.holds(present, pair.map { ($0.fileOffset, Int($0.length), $0.id) }, run.repository.keys)
+          for (index, isEqual) in zip(pair.indices, isThere) {
+            guard isEqual else {
+              differs = true
+              continue
+            }
+            flags.set(index)
+            run.context.counters.bytesDone.add(UInt64(pieces[index].length))
+            Self.note(pieces[index], &equal)
           }
         }
         for hole in holes where !differs { differs = try !isZero(hole.range, present) }
@@ -53,10 +51,13 @@ struct ExistingContent {
     }
   }
 
-  private func has(_ piece: ContentPiece, _ present: OpenFile) throws -> Bool {
-    let buffer = worker.rawBuffer(Int(piece.length))
-    guard try present.read(into: buffer, at: piece.fileOffset) == buffer.count else { return false }
-    return run.repository.keys.blobID(.data, UnsafeRawBufferPointer(buffer)) == piece.id
+  private static func note(_ piece: ContentPiece, _ equal: inout [Range<UInt64>]) {
+    let end = piece.fileOffset + UInt64(piece.length)
+    if let last = equal.last, last.upperBound == piece.fileOffset {
+      equal[equal.count - 1] = last.lowerBound..<end
+    } else {
+      equal.append(piece.fileOffset..<end)
+    }
   }
 
   /// Whether a range holds nothing but zeros; what lies beyond the end counts as zeros, because the size is compared elsewhere.

@@ -22,6 +22,7 @@ struct FrameFetch: Sendable {
     guard pieces[job.pieces].contains(where: { !isFailed($0) }), let encoded = read(job, pieces, worker) else {
       return try recover(pieces[job.pieces], worker)
     }
+    var opened: [Opened] = []
     var start = job.pieces.lowerBound
     while start < job.pieces.upperBound {
       var end = start + 1
@@ -29,9 +30,24 @@ struct FrameFetch: Sendable {
       try run.context.cancellation.check()
       let offset = Int(UInt64(pieces[start].frameOffset) - job.bytes.lowerBound)
       let frame = UnsafeRawBufferPointer(rebasing: encoded[offset..<(offset + Int(pieces[start].encodedLength))])
-      try open(frame, pieces[start..<end], worker)
+      if let raw = open(frame, pieces[start], worker, buffer: opened.count) {
+        opened.append(Opened(pieces: pieces[start..<end], raw: raw))
+      } else {
+        try recover(pieces[start..<end], worker)
+      }
+      // Two blobs are hashed in the time of one: of one frame, or of two frames.
+      if opened.count == 2 || end - start > 1 || end == job.pieces.upperBound {
+        try deliver(opened, worker)
+        opened.removeAll(keepingCapacity: true)
+      }
       start = end
     }
+  }
+
+  /// An opened frame and the pieces that lie in it.
+  private struct Opened {
+    let pieces: ArraySlice<ContentPiece>
+    let raw: UnsafeRawBufferPointer
   }
 
   private func isFailed(_ piece: ContentPiece) -> Bool { window.files[Int(piece.file)].isFailed }
@@ -47,31 +63,45 @@ struct FrameFetch: Sendable {
     return count == buffer.count ? buffer : nil
   }
 
-  private func open(_ encoded: UnsafeRawBufferPointer, _ pieces: ArraySlice<ContentPiece>, _ worker: RestoreWorker) throws {
-    guard let first = pieces.first else { return }
+  /// - Returns: nil when the frame does not open.
+  private func open(
+    _ encoded: UnsafeRawBufferPointer, _ first: ContentPiece, _ worker: RestoreWorker, buffer: Int
+  ) -> UnsafeRawBufferPointer? {
     let location = FrameLocation(
       pack: window.packs[Int(first.pack)], offset: first.frameOffset, encodedLength: first.encodedLength, rawLength: first.rawLength,
       codec: first.codec, keyReference: first.keyRef)
-    let raw = worker.rawBuffer(Int(first.rawLength))
+    let raw = worker.rawBuffer(Int(first.rawLength), number: buffer)
     do {
       try blobs.openFrame(location, encoded: encoded, into: raw, compressor: worker.compressor)
-    } catch {
-      return try recover(pieces, worker)
-    }
-    // The same blob may be wanted many times, and lies in `pieces` at neighbouring places then.
-    var verified: ContentPiece?
-    for piece in pieces {
-      let start = Int(piece.memberOffset)
-      // `locate` has checked each piece against its own frame's length, which pieces of one offset should share; it is read data.
-      guard piece.rawLength == first.rawLength, piece.encodedLength == first.encodedLength else {
-        try recover([piece], worker)
-        continue
+      return UnsafeRawBufferPointer(raw)
+    } catch { return nil }
+  }
+
+  /// Hands on what hashes to its id; the rest is looked for elsewhere.
+  private func deliver(_ frames: [Opened], _ worker: RestoreWorker) throws {
+    var blobs: [(type: BlobType, bytes: UnsafeRawBufferPointer)] = []
+    // For each piece the number of its blob; the same blob may be wanted many times, and lies at neighbouring places then.
+    var numbers: [Int] = []
+    for frame in frames {
+      var last: ContentPiece?
+      for piece in frame.pieces {
+        let start = Int(piece.memberOffset)
+        let end = start + Int(piece.length)
+        if last?.memberOffset != piece.memberOffset || last?.length != piece.length {
+          // `locate` has checked each piece against its own frame's length, which pieces of one offset should share; it is read data.
+          blobs.append((.data, UnsafeRawBufferPointer(rebasing: end <= frame.raw.count ? frame.raw[start..<end] : frame.raw[..<0])))
+        }
+        last = piece
+        numbers.append(blobs.count - 1)
       }
-      let bytes = UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(raw)[start..<(start + Int(piece.length))])
-      let isKnown = verified?.memberOffset == piece.memberOffset && verified?.length == piece.length && verified?.id == piece.id
-      if isKnown || run.repository.keys.blobID(.data, bytes) == piece.id {
-        verified = piece
-        try deliver(piece, bytes)
+    }
+    let ids = run.repository.keys.blobIDs(blobs)
+    var next = 0
+    for piece in frames.lazy.flatMap(\.pieces) {
+      let number = numbers[next]
+      next += 1
+      if ids[number] == piece.id, blobs[number].bytes.count == Int(piece.length) {
+        try deliver(piece, blobs[number].bytes)
       } else {
         try recover([piece], worker)
       }

@@ -6,11 +6,11 @@ import Synchronization
 final class RestoreWorker {
   let compressor = Compressor()
   private(set) var encoded = UnsafeMutableRawBufferPointer(start: nil, count: 0)
-  private(set) var raw = UnsafeMutableRawBufferPointer(start: nil, count: 0)
+  private var raw = [UnsafeMutableRawBufferPointer](repeating: UnsafeMutableRawBufferPointer(start: nil, count: 0), count: 2)
 
   deinit {
     encoded.deallocate()
-    raw.deallocate()
+    for buffer in raw { buffer.deallocate() }
   }
 
   /// Room for `count` stored bytes; what was there is lost.
@@ -20,9 +20,22 @@ final class RestoreWorker {
   }
 
   /// Room for `count` opened bytes; what was there is lost.
-  func rawBuffer(_ count: Int) -> UnsafeMutableRawBufferPointer {
-    Self.grow(&raw, to: count)
-    return UnsafeMutableRawBufferPointer(rebasing: raw[..<count])
+  ///
+  /// - Parameter number: which of the two buffers.
+  func rawBuffer(_ count: Int, number: Int = 0) -> UnsafeMutableRawBufferPointer {
+    Self.grow(&raw[number], to: count)
+    return UnsafeMutableRawBufferPointer(rebasing: raw[number][..<count])
+  }
+
+  /// Whether a file holds the content of each piece; at most two pieces, which are read and hashed together.
+  func holds(_ file: OpenFile, _ pieces: [(offset: UInt64, length: Int, id: BlobID)], _ keys: KeySet) throws(FileError) -> [Bool] {
+    var blobs: [(type: BlobType, bytes: UnsafeRawBufferPointer)] = []
+    for (number, piece) in pieces.enumerated() {
+      let buffer = rawBuffer(piece.length, number: number)
+      let count = try file.read(into: buffer, at: piece.offset)
+      blobs.append((.data, UnsafeRawBufferPointer(rebasing: buffer[..<count])))
+    }
+    return zip(keys.blobIDs(blobs), pieces).map { $0 == $1.id }
   }
 
   private static func grow(_ buffer: inout UnsafeMutableRawBufferPointer, to count: Int) {

@@ -173,31 +173,16 @@ final class Repacker: Sendable {
   }
 
   private func verify(_ entry: FrameEntry, _ raw: UnsafeRawBufferPointer, only members: [Int], _ key: ObjectKey) throws {
-    let keys = liveness.view.repository.keys
-    try forEach(entry, members, raw) { member, bytes in
-      guard keys.blobID(member.type, bytes).key == member.key else {
-        throw CairnError.damaged(key.path, .invalid("a blob is not what the directory says"))
-      }
+    let blobs = entry.blobs(of: raw)
+    let ids = liveness.view.repository.keys.blobIDs(members.map { blobs[$0] })
+    guard zip(ids, members).allSatisfy({ $0.key == entry.members[$1].key }) else {
+      throw CairnError.damaged(key.path, .invalid("a blob is not what the directory says"))
     }
   }
 
   private func put(_ entry: FrameEntry, _ raw: UnsafeRawBufferPointer, _ members: [Int], _ worker: BlobWorker) throws {
-    try forEach(entry, members, raw) { member, bytes in _ = try worker.put(bytes, member.type) }
-  }
-
-  private func forEach(
-    _ entry: FrameEntry, _ members: [Int], _ raw: UnsafeRawBufferPointer, _ body: (FrameMember, UnsafeRawBufferPointer) throws -> Void
-  ) throws {
-    var offset = 0
-    var next = members[...]
-    for (number, member) in entry.members.enumerated() {
-      let length = Int(member.length)
-      if next.first == number {
-        next.removeFirst()
-        try body(member, UnsafeRawBufferPointer(rebasing: raw[offset..<(offset + length)]))
-      }
-      offset += length
-    }
+    let blobs = entry.blobs(of: raw)
+    for number in members { _ = try worker.put(blobs[number].bytes, blobs[number].type) }
   }
 }
 

@@ -236,7 +236,7 @@ private struct PruneRun {
   ) {
     var packing = PackWriter.Options()
     packing.workers = max(1, context.threads ?? Host.processorCount)
-    packing.savers = packing.workers == 1 ? 0 : 2
+    if packing.workers == 1 { packing.savers = 0 }
     let writer = PackWriter(repository, owner: owner, options: packing, context: context)
     let leaving = Set(plan.unused).union(plan.repack)
     do {
