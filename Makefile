@@ -83,9 +83,11 @@ bench: build
 	Benchmarks/run $(BINARY)
 
 ## make parts FILTER=REGEX  rates of the parts: chunker, ids, frames, zstd, index, trees, whole runs; needs 1.6 GB of memory in /dev/shm
-# Fetches a benchmark package that nothing else needs, into a build directory of its own.
+# Fetches a benchmark package that nothing else needs, into a build directory of its own; Package.resolved stays as it was.
 FILTER ?= .*
 parts: packages
+	@mkdir -p .build; test ! -e Package.resolved || cp Package.resolved .build/resolved; \
+	trap 'rm -f Package.resolved; test ! -e .build/resolved || mv .build/resolved Package.resolved' EXIT; trap 'exit 130' INT TERM; \
 	CAIRN_BENCHMARKS=1 $(SWIFT) package --scratch-path .build/parts --disable-sandbox \
 	  benchmark run --target cairn-parts --filter '$(FILTER)' --grouping metric --format markdown --no-progress
 
