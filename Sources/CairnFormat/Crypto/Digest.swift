@@ -30,13 +30,14 @@ package enum SHA256Digest {
 
   /// A message that lies in memory and is hashed bit by bit beside others, where those leave the processor idle (`KeySet.blobIDs`).
   package struct Companion {
-    private(set) var rest: UnsafeRawBufferPointer
+    /// What was not hashed yet.
+    package private(set) var rest: UnsafeRawBufferPointer
     private var state = SHA256State()
 
     /// - Parameter bytes: have to stay as they are until `finish`.
     package init(_ bytes: UnsafeRawBufferPointer) { rest = bytes }
 
-    /// Hashes up to all of `bytes` into `other`, and as many of its own.
+    /// Hashes `bytes` into `other`, and as many of its own while they last.
     mutating func accompany(_ other: inout HMACState, _ bytes: UnsafeRawBufferPointer) {
       let count = min(rest.count, bytes.count)
       other.update(bytes, with: &state, UnsafeRawBufferPointer(rebasing: rest[..<count]))

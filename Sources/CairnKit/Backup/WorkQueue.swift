@@ -25,7 +25,7 @@ final class WorkQueue: Sendable {
     var isClosed = false
     var isCancelled = false
 
-    /// Two chunks are hashed together in little more than the time of one; taking more than a share would leave others idle.
+    /// Several chunks are hashed together in half the time; taking more than a share would leave others idle.
     mutating func takeChunks(share: Int) -> [ChunkJob] {
       var taken: [ChunkJob] = []
       let wanted = min(4, max(1, chunks.count / share))
@@ -37,7 +37,8 @@ final class WorkQueue: Sendable {
   private let state = Monitor(State())
   private let itemLimit: Int
   private let chunkLimit: Int
-  private let workers: Int
+  /// Threads that share the chunks: one is busy reading them.
+  private let takers: Int
 
   /// - Parameters:
   ///   - itemLimit: batches that may wait.
@@ -46,7 +47,7 @@ final class WorkQueue: Sendable {
   init(itemLimit: Int, chunkLimit: Int, workers: Int) {
     self.itemLimit = itemLimit
     self.chunkLimit = chunkLimit
-    self.workers = workers
+    takers = max(1, workers - 1)
   }
 
   /// Hands on work, waiting for room. False when everything is over.
@@ -67,7 +68,7 @@ final class WorkQueue: Sendable {
   func exchange(_ chunk: ChunkJob) -> [ChunkJob] {
     let due: [ChunkJob] = state.withLock { state in
       if state.isCancelled { return [chunk] }
-      let due = state.chunks.count < chunkLimit ? [] : state.takeChunks(share: workers)
+      let due = state.chunks.count < chunkLimit ? [] : state.takeChunks(share: takers)
       state.chunks.append(chunk)
       return due
     }
@@ -79,7 +80,7 @@ final class WorkQueue: Sendable {
   func pop() -> Task? {
     let task = state.waitFor { state -> Task?? in
       if state.isCancelled { return .some(nil) }
-      if state.chunks.count > 0 { return .some(.chunks(state.takeChunks(share: workers))) }
+      if state.chunks.count > 0 { return .some(.chunks(state.takeChunks(share: takers))) }
       if let item = state.items.popFirst() {
         state.active += 1
         return .some(.item(item))
@@ -103,7 +104,7 @@ final class WorkQueue: Sendable {
   func popChunks(orUntil isDone: () -> Bool) -> [ChunkJob]? {
     state.waitFor { state -> [ChunkJob]?? in
       if isDone() || state.isCancelled { return .some(nil) }
-      return state.chunks.count > 0 ? .some(state.takeChunks(share: workers)) : nil
+      return state.chunks.count > 0 ? .some(state.takeChunks(share: takers)) : nil
     }
   }
 

@@ -8,6 +8,7 @@ final class PackInspector {
   private let compressor = Compressor()
   private var pack = GrowingBuffer()
   private var raw = GrowingBuffer()
+  private var otherRaw = GrowingBuffer()
 
   init(run: CheckRun) { self.run = run }
 
@@ -128,15 +129,25 @@ final class PackInspector {
     let count = Int(min(size, expected.size))
     let buffer = pack.bytes(Int(expected.size))
     let (good, failure) = try read(key, into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<count]))
-    // The pack's own hash is taken beside those of its blobs.
+    // The pack's own hash is taken beside those of its blobs; then blobs are hashed two at a time, also those of two frames.
     var whole = SHA256Digest.Companion(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
     var bad: [(offset: UInt32, members: Int)] = []
+    var opened: [Opened] = []
+    func close() {
+      for frame in compare(opened, beside: &whole) { bad.append((frame.offset, frame.entry.members.count)) }
+      opened.removeAll(keepingCapacity: true)
+    }
     expected.forEachFrame { frame, offset in
       let isThere = good.contains { $0.lowerBound <= Int(offset) && Int(offset) + Int(frame.encodedLength) <= $0.upperBound }
-      if !isThere || !opens(frame, at: offset, in: UnsafeRawBufferPointer(buffer), expected, beside: &whole) {
+      let room = opened.isEmpty ? raw.bytes(Int(frame.rawLength)) : otherRaw.bytes(Int(frame.rawLength))
+      if isThere, let content = open(frame, at: offset, in: UnsafeRawBufferPointer(buffer), expected, into: room) {
+        opened.append(Opened(entry: frame, offset: offset, raw: content))
+        if !whole.rest.isEmpty || opened.count == 2 || frame.members.count > 1 { close() }
+      } else {
         bad.append((offset, frame.members.count))
       }
     }
+    close()
     let hash = failure == nil ? whole.finish() : nil
     guard let what = try describe(key, expected, size: size, hash: hash, fault: fault, failure: failure, bad) else {
       return try checkIndex(expected)
@@ -213,24 +224,39 @@ final class PackInspector {
     return (good, failure)
   }
 
-  /// Whether a frame opens and its members have the keys that the index says.
-  private func opens(
+  /// A frame and its content before compression.
+  private struct Opened {
+    let entry: FrameEntry
+    let offset: UInt32
+    let raw: UnsafeRawBufferPointer
+  }
+
+  /// - Parameter room: at least as many bytes as the frame has before compression.
+  /// - Returns: the content; nil when the frame does not open.
+  private func open(
     _ frame: FrameEntry, at offset: UInt32, in buffer: UnsafeRawBufferPointer, _ expected: IndexedPack,
-    beside whole: inout SHA256Digest.Companion
-  ) -> Bool {
+    into room: UnsafeMutableRawBufferPointer
+  ) -> UnsafeRawBufferPointer? {
     let encoded = UnsafeRawBufferPointer(rebasing: buffer[Int(offset)..<Int(offset) + Int(frame.encodedLength)])
-    let content = UnsafeMutableRawBufferPointer(rebasing: raw.bytes(Int(frame.rawLength))[..<Int(frame.rawLength)])
+    let content = UnsafeMutableRawBufferPointer(rebasing: room[..<Int(frame.rawLength)])
     do {
       try FrameCodec.open(
         keys: run.keys, packClass: expected.packClass, codec: frame.codec, keyReference: frame.keyReference, encoded: encoded,
-        into: content,
-        compressor: compressor)
-    } catch { return false }
-    let blobs = frame.blobs(of: UnsafeRawBufferPointer(content))
-    let ids = run.keys.blobIDs(blobs, beside: &whole)
-    guard zip(ids, frame.members).allSatisfy({ $0.key == $1.key }) else { return false }
-    run.blobsRead.add(UInt64(frame.members.count))
-    return true
+        into: content, compressor: compressor)
+      return UnsafeRawBufferPointer(content)
+    } catch { return nil }
+  }
+
+  /// - Returns: the frames whose members do not have the keys that the index says.
+  private func compare(_ frames: [Opened], beside whole: inout SHA256Digest.Companion) -> [Opened] {
+    var ids = run.keys.blobIDs(frames.flatMap { $0.entry.blobs(of: $0.raw) }, beside: &whole)[...]
+    return frames.filter { frame in
+      let members = frame.entry.members
+      defer { ids.removeFirst(members.count) }
+      guard zip(ids, members).allSatisfy({ $0.key == $1.key }) else { return true }
+      run.blobsRead.add(UInt64(members.count))
+      return false
+    }
   }
 }
 
