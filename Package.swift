@@ -53,10 +53,12 @@ let package = Package(
     .target(
       name: "CairnKit", dependencies: ["CairnFormat", "CairnStorage", "CairnSystem", errorNumbers],
       swiftSettings: swift + faults),
+    // The configuration file: profiles, and what they say.
+    .target(name: "CairnProfiles", dependencies: ["CairnKit", "CairnFormat"], swiftSettings: swift),
     .executableTarget(
       name: "cairn",
       dependencies: [
-        "CairnKit", errorNumbers, .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "CairnKit", "CairnProfiles", errorNumbers, .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: swift, linkerSettings: selfContained),
     // No part of what is shipped: `make growth` builds it.
@@ -80,8 +82,9 @@ let package = Package(
     .testTarget(
       name: "CairnKitTests", dependencies: ["CairnKit", "CairnTestSupport", errorNumbers],
       swiftSettings: swift + faults),
+    .testTarget(name: "CairnProfilesTests", dependencies: ["CairnProfiles", "CairnTestSupport"], swiftSettings: swift),
     .testTarget(
-      name: "CommandTests", dependencies: ["cairn", "CairnTestSupport"], exclude: ["Help"],
+      name: "CommandTests", dependencies: ["cairn", "CairnProfiles", "CairnTestSupport"], exclude: ["Help"],
       swiftSettings: swift),
   ]
 )

@@ -1,5 +1,6 @@
 import CCairn
 import Glibc
+import SystemPackage
 
 /// Operations on directory entries, all relative to a directory descriptor.
 ///
@@ -42,6 +43,16 @@ package enum FileSystem {
   package static func makeDirectory(at directory: OpenFile, name: [UInt8], mode: UInt32 = 0o700) throws(FileError) {
     let result = withCName(name) { name in retrying(.mkdir) { outcome(mkdirat(directory.descriptor, name, mode)) } }
     try checked(result, "create the directory", name)
+  }
+
+  /// Opens a directory, making those of its path that are missing, for this user alone.
+  package static func makeDirectories(_ path: [UInt8]) throws(FileError) -> OpenFile {
+    var directory = try OpenFile.open(path.first == 0x2f ? [0x2f] : [0x2e], [.read, .directory])
+    for name in path.split(separator: 0x2f) {
+      do { try makeDirectory(at: directory, name: Array(name), mode: 0o700) } catch  where error.errno == .fileExists {}
+      directory = try OpenFile.open(Array(name), at: directory, [.read, .directory])
+    }
+    return directory
   }
 
   package static func makeSymbolicLink(target: [UInt8], at directory: OpenFile, name: [UInt8]) throws(FileError) {

@@ -10,6 +10,7 @@ enum ExitStatus: Int32, CaseIterable {
   case damaged = 30
   case noSpace = 31
   case unchanged = 32
+  case followUpFailed = 33
   case usage = 64
   case interrupted = 130
 
@@ -23,7 +24,8 @@ enum ExitStatus: Int32, CaseIterable {
     case .damaged: "the repository is damaged so that the command cannot go on"
     case .noSpace: "out of space or quota"
     case .unchanged: "nothing changed (only with --error-if-unchanged)"
-    case .usage: "the command line is wrong"
+    case .followUpFailed: "the snapshot is made, but what was to follow failed: retention"
+    case .usage: "the command line or the configuration is wrong"
     case .interrupted: "interrupted; the repository is consistent"
     }
   }

@@ -26,7 +26,7 @@ enum Main {
   private static func run(_ verb: any Verb) -> ExitStatus {
     let bare = Console(json: verb.global.json, isQuiet: verb.global.quiet, verbosity: 0)
     do {
-      let run = try Invocation(verb.global, phase: verb.phase, environment: .ofProcess())
+      let run = try Invocation(verb.global, phase: verb.phase, environment: .ofProcess(), usesProfile: verb.usesProfile)
       do {
         let status = try verb.perform(run)
         run.console.flush()
@@ -88,7 +88,8 @@ enum ErrorReport {
       })
   }
 
-  private static func translate(_ error: any Error) -> CairnError {
+  /// A failure as a sentence, and what to do about it.
+  static func translate(_ error: any Error) -> CairnError {
     switch error {
     case let error as CairnError: error
     case let error as StorageError: CairnError(error, during: "using the repository")

@@ -134,31 +134,31 @@ import Testing
 
   @Test func parityIsASettingThatChanges() throws {
     try backedUp("--parity", "32+2")
-    #expect(try cairn.run("config").text.contains("parity 32+2"))
-    #expect(try cairn.run("config", "--parity", "16+4").status == 0)
-    let record = try #require(try cairn.run("config", "--json").records.first)
+    #expect(try cairn.run("config", "repository").text.contains("parity 32+2"))
+    #expect(try cairn.run("config", "repository", "--parity", "16+4").status == 0)
+    let record = try #require(try cairn.run("config", "repository", "--json").records.first)
     #expect(record["parity_data_shards"] as? Int == 16 && record["parity_shards"] as? Int == 4 && record["counter"] as? Int == 1)
-    #expect(try cairn.run("config", "--parity", "off").text.contains("no parity"))
-    #expect(try cairn.run("config").text.contains("no parity"))
+    #expect(try cairn.run("config", "repository", "--parity", "off").text.contains("no parity"))
+    #expect(try cairn.run("config", "repository").text.contains("no parity"))
     #expect(try cairn.run("check").status == 0)
   }
 
   @Test func theCipherIsChangedForWhatIsStoredFromThenOn() throws {
     try backedUp("--cipher", "xchacha20-poly1305")
-    #expect(try cairn.run("config").text.contains("cipher         xchacha20-poly1305"))
-    #expect(try cairn.run("config", "--cipher", "aes-256-gcm").status == 0)
-    #expect(try #require(try cairn.run("config", "--json").records.first)["cipher"] as? String == "aes-256-gcm")
+    #expect(try cairn.run("config", "repository").text.contains("cipher         xchacha20-poly1305"))
+    #expect(try cairn.run("config", "repository", "--cipher", "aes-256-gcm").status == 0)
+    #expect(try #require(try cairn.run("config", "repository", "--json").records.first)["cipher"] as? String == "aes-256-gcm")
     var random = SplitMix64(seed: 2)
     try cairn.directory.write("data/other", random.bytes(300_000))
     #expect(try cairn.run("backup", cairn.directory.string + "/data").status == 0)
     #expect(try cairn.run("check", "--read-data").status == 0)
-    #expect(try cairn.run("config", "--cipher", "aes-128-cbc").status == ExitStatus.usage.rawValue)
+    #expect(try cairn.run("config", "repository", "--cipher", "aes-128-cbc").status == ExitStatus.usage.rawValue)
   }
 
   @Test(arguments: ["", "32", "32+", "+2", "0+2", "129+2", "32+17", "a+b", "32+2+1", "-1+2", "32 + 2", "on"])
   func aWrongParityIsRefused(_ text: String) throws {
     #expect(ParityArgument(argument: text) == nil)
-    #expect(try cairn.run("config", "--parity=" + text).status == ExitStatus.usage.rawValue)
+    #expect(try cairn.run("config", "repository", "--parity=" + text).status == ExitStatus.usage.rawValue)
   }
 
   @Test func parityIsWrittenAsShards() {

@@ -1,3 +1,4 @@
+import CairnProfiles
 import CairnTestSupport
 import Testing
 
@@ -41,11 +42,11 @@ import Testing
 
   @Test(arguments: [("auto", nil), ("off", 0), ("1", 1), ("19", 19), ("max", 19), ("fastest", 1)] as [(String, Int32?)])
   func compressionIsALevel(text: String, level: Int32?) throws {
-    #expect(try #require(CompressionArgument(argument: text)).level == level)
+    #expect(try #require(CompressionChoice(argument: text)).level == level)
   }
 
   @Test(arguments: ["", "0", "20", "-1", "zstd"])
-  func whatIsNoCompressionIsRefused(text: String) { #expect(CompressionArgument(argument: text) == nil) }
+  func whatIsNoCompressionIsRefused(text: String) { #expect(CompressionChoice(argument: text) == nil) }
 
   @Test func tagsAreSplitAtCommas() {
     #expect(CommaList(argument: " a, b,,c ")?.items == ["a", "b", "c"])

@@ -1,21 +1,21 @@
-import CairnFormat
+package import CairnFormat
 
 /// A day of the Gregorian calendar, which is taken to have held for ever; every day that fits an `Int64` of seconds has one.
-struct CalendarDay: Hashable, Sendable {
-  var year: Int64
+package struct CalendarDay: Hashable, Sendable {
+  package var year: Int64
   /// 1 … 12
-  var month: Int64
+  package var month: Int64
   /// 1 … 31
-  var day: Int64
+  package var day: Int64
 
-  init(year: Int64, month: Int64, day: Int64) {
+  package init(year: Int64, month: Int64, day: Int64) {
     self.year = year
     self.month = month
     self.day = day
   }
 
   /// - Parameter number: days since 1970-01-01, at most those of an `Int64` of seconds. (Hinnant's `civil_from_days`.)
-  init(number: Int64) {
+  package init(number: Int64) {
     let shifted = number + 719_468
     let era = (shifted >= 0 ? shifted : shifted - 146_096) / 146_097
     let dayOfEra = shifted - era * 146_097
@@ -28,7 +28,7 @@ struct CalendarDay: Hashable, Sendable {
   }
 
   /// Days since 1970-01-01.
-  var number: Int64 {
+  package var number: Int64 {
     let y = month <= 2 ? year - 1 : year
     let era = (y >= 0 ? y : y - 399) / 400
     let dayOfYear = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1
@@ -48,7 +48,7 @@ struct CalendarDay: Hashable, Sendable {
     return (year, (thursday - CalendarDay(year: year, month: 1, day: 1).number) / 7 + 1)
   }
 
-  static func daysIn(month: Int64, year: Int64) -> Int64 {
+  package static func daysIn(month: Int64, year: Int64) -> Int64 {
     switch month {
     case 2: year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) ? 29 : 28
     case 4, 6, 9, 11: 30
@@ -58,12 +58,12 @@ struct CalendarDay: Hashable, Sendable {
 }
 
 /// What clocks showed at a moment, where the zone was so far east of UTC.
-struct LocalMoment: Sendable {
-  let day: CalendarDay
+package struct LocalMoment: Sendable {
+  package let day: CalendarDay
   /// 0 … 86 399
-  let secondOfDay: Int64
+  package let secondOfDay: Int64
 
-  init(_ time: Timestamp, offsetMinutes: Int32) {
+  package init(_ time: Timestamp, offsetMinutes: Int32) {
     let seconds = Saturating.sum(time.seconds, Int64(offsetMinutes) * 60)
     let rest = seconds % 86_400
     secondOfDay = rest < 0 ? rest + 86_400 : rest

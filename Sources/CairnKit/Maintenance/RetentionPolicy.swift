@@ -72,7 +72,7 @@ public enum RetentionPeriod: String, Sendable, Hashable, CaseIterable {
   case hourly, daily, weekly, monthly, quarterly, yearly
 
   /// A name that all moments of the same stretch share: `2026-11-21 08`, `2026-W47`.
-  func bucket(_ moment: LocalMoment) -> String {
+  package func bucket(_ moment: LocalMoment) -> String {
     let day = moment.day
     switch self {
     case .hourly: return "\(Self.text(day)) \(Self.two(moment.hour))"

@@ -55,7 +55,7 @@ struct AnchorFile {
   /// Of several processes each builds on what the one before has written. Where that cannot be had, nothing is written.
   func update(_ change: (Anchor?) -> Anchor) {
     // Best effort, see above.
-    guard let directory = try? IndexCache.makeDirectories(folder), let held = lock(directory) else { return }
+    guard let directory = try? FileSystem.makeDirectories(folder), let held = lock(directory) else { return }
     withExtendedLifetime(held) {
       // As above: the old file stays.
       try? replace(directory, change)

@@ -22,17 +22,7 @@ struct IndexCache {
   private static func open(_ repository: Repository) -> OpenFile? {
     guard let path = repository.options.cacheDirectory else { return nil }
     // Any failure here means that there is no cache.
-    return try? makeDirectories(path + Array("/\(repository.idHex)/index".utf8))
-  }
-
-  /// Opens a directory, making those of its path that are missing, for this user alone.
-  static func makeDirectories(_ path: [UInt8]) throws(FileError) -> OpenFile {
-    var directory = try OpenFile.open(path.first == 0x2f ? [0x2f] : [0x2e], [.read, .directory])
-    for name in path.split(separator: 0x2f) {
-      do { try FileSystem.makeDirectory(at: directory, name: Array(name), mode: 0o700) } catch  where error.errno == .fileExists {}
-      directory = try OpenFile.open(Array(name), at: directory, [.read, .directory])
-    }
-    return directory
+    return try? FileSystem.makeDirectories(path + Array("/\(repository.idHex)/index".utf8))
   }
 
   // MARK: - Reading

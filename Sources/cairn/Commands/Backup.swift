@@ -1,6 +1,7 @@
 import ArgumentParser
 import CairnFormat
 import CairnKit
+import CairnProfiles
 
 /// `cairn backup`
 struct Backup: ParsableCommand, Verb {
@@ -12,6 +13,7 @@ struct Backup: ParsableCommand, Verb {
 
       EXAMPLES
         cairn backup ~/documents --exclude '*.tmp'
+        cairn backup --profile home
         cairn backup --one-file-system / --exclude /proc --exclude-caches
         cairn backup --stdin-from-command --stdin-filename db.sql -- pg_dump mydb
       """,
@@ -42,39 +44,34 @@ struct Backup: ParsableCommand, Verb {
   }
 
   func perform(_ run: Invocation) throws -> ExitStatus {
-    let options = try options(run)
+    var options = try options(run)
     let repository = try run.openRepository()
     run.stopsOnSignals()
     var context = run.context
-    context.threads = try threads(run)
+    context.threads = try run.readConcurrency(flag: readConcurrency).value
+    if let scheme = run.profile?.scheme { try scheme.apply(to: &options, in: repository) }
     let report = try run.withProgress { try repository.backup(options, context: context) }
     BackupSummary(report, isDryRun: dryRun).print(to: run.console)
-    if report.problems > 0 { return .incomplete }
-    return report.skippedUnchanged && description.errorIfUnchanged ? .unchanged : .success
+    let status: ExitStatus =
+      report.problems > 0 ? .incomplete : report.skippedUnchanged && description.errorIfUnchanged ? .unchanged : .success
+    guard let profile = run.profile, let retention = profile.retention, retention.afterBackup, !dryRun else { return status }
+    let follower = RetentionRun(profile: profile, retention: retention, series: options.seriesName, repository: repository, run: run)
+    return follower.follow(report, status)
   }
 
   private func options(_ run: Invocation) throws -> BackupOptions {
     var options = BackupOptions()
-    try sources.apply(to: &options)
-    options.excludes = excluding.options
-    options.oneFileSystem = excluding.oneFileSystem
-    options.ignoreFiles = excluding.ignoreFile
-    description.apply(to: &options, run.environment)
+    try sources.apply(to: &options, run.profile)
+    excluding.apply(to: &options, run.profile?.source)
+    description.apply(to: &options, run)
     options.dryRun = dryRun
     options.setCompression(level: try run.compressionLevel())
-    options.readBack = !noReadBack
+    options.readBack = !noReadBack && run.profile?.source.readBack != false
     options.arguments = RawArguments.ofProcess().map(RawArguments.bytes)
     options.programVersion = programVersion
     options.reportsItems = global.verbose >= 2
     options.estimatesTotals = !noScan && !global.quiet && (global.json || run.console.errorIsTerminal)
     return options
-  }
-
-  private func threads(_ run: Invocation) throws -> Int? {
-    if let readConcurrency { return readConcurrency }
-    guard let text = run.environment.value(.readConcurrency) else { return nil }
-    guard let count = Int(text), (1...256).contains(count) else { throw Invocation.invalid(.readConcurrency, text) }
-    return count
   }
 }
 

@@ -35,7 +35,7 @@ struct Cat: ParsableCommand, Verb {
     let place = try path.map { try SnapshotSelector.components($0.bytes) } ?? snapshot.path
     let view = try run.openView()
     run.stopsOnSignals()
-    let chosen = try run.choose(snapshot, from: view, filters.filter(run.environment))
+    let chosen = try run.choose(snapshot, from: view, filters.filter(run))
     let node = try view.node(at: place, in: chosen)
     let write = { (bytes: UnsafeRawBufferPointer) throws in
       run.console.write(bytes)

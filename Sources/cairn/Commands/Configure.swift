@@ -1,82 +1,83 @@
 import ArgumentParser
-import CairnFormat
 import CairnKit
+import CairnProfiles
 
 /// `cairn config`
-struct Configure: ParsableCommand, Verb {
+struct Configure: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "config", abstract: "Shows the repository's settings, and changes those that can be changed.",
+    commandName: "config", abstract: "Explains and shows the configuration, and the settings of a repository.",
+    subcommands: [ConfigCheck.self, ConfigShow.self, ConfigExample.self, ConfigRepository.self])
+}
+
+/// `cairn config check`
+struct ConfigCheck: ParsableCommand, Verb {
+  static let configuration = CommandConfiguration(
+    commandName: "check", abstract: "Explains what is wrong with the configuration, line by line.",
     discussion: """
-      A change holds for what is stored from then on; packs that are there stay as they are until prune writes them anew. What prune moves \
-      keeps its cipher.
-
-      EXAMPLES
-        cairn config
-        cairn config --parity 32+2
-        cairn config --parity off
-        cairn config --cipher xchacha20-poly1305
+      Looks at the files only: whether a repository is there and opens, 'cairn snapshots -P NAME' tells. The exit status is 64 when \
+      something is wrong. What is right and worth knowing is printed as a notice.
       """)
-
-  @Option(help: ArgumentHelp("Parity of new packs: data and parity shards, 1+1 to 128+16, or off.", valueName: "k+m"))
-  var parity: ParityArgument?
-
-  @Option(
-    help: ArgumentHelp(
-      "Cipher of what is stored from now on: aes-256-gcm, or xchacha20-poly1305 where clients lack AES instructions.", valueName: "name"))
-  var cipher: CipherArgument?
 
   @OptionGroup(title: "Global options") var global: GlobalOptions
 
+  var usesProfile: Bool { false }
+
   func perform(_ run: Invocation) throws -> ExitStatus {
-    let repository = try run.openRepository()
-    let isChange = parity != nil || cipher != nil
-    let config = isChange ? try repository.changeConfig(apply) : try repository.currentConfig()
+    let configuration = try ConfigurationFiles(global, run.environment).read()
+    if let name = global.profile ?? run.environment.value(.profile) { _ = try configuration.usable(name) }
+    let mistakes = configuration.allMistakes
+    let notes = configuration.allNotes
     if run.console.json {
-      run.console.line(Self.record(config))
-    } else if !isChange {
-      for line in Self.table(config) { run.console.line(line) }
+      run.console.line(Self.record(configuration, mistakes, notes))
     } else {
-      let cipher = CipherArgument(config.frameCipher).rawValue
-      run.console.remark("new packs have \(Self.text(config.parity)), sealed with \(cipher); those that are there stay as they are")
+      for finding in mistakes { run.console.line(finding.text) }
+      for finding in notes { run.console.remark("\(finding.place.text): notice: \(finding.message)") }
+      let files = configuration.files.map(Escaping.terminal).joined(separator: " and ")
+      if mistakes.isEmpty {
+        let profiles = Human.count(UInt64(configuration.profiles.count), "profile")
+        run.console.remark("\(files): \(profiles), nothing is wrong")
+      } else {
+        run.console.complain("cairn: \(Human.count(UInt64(mistakes.count), "mistake")) in \(files).")
+      }
     }
-    return .success
+    return mistakes.isEmpty ? .success : .usage
   }
 
-  private func apply(_ config: inout Config) {
-    if let parity { config.parity = parity.choice }
-    if let cipher { config.frameCipher = cipher.cipher }
-  }
-
-  private static func table(_ config: Config) -> [String] {
-    let chunker = config.chunker
-    return [
-      "repository     \(config.repository)",
-      "created        \(LocalTime.text(config.created.seconds))",
-      "chunks         \(Human.bytes(UInt64(chunker.average))) (\(Human.bytes(UInt64(chunker.minimum))) to "
-        + "\(Human.bytes(UInt64(chunker.maximum))))",
-      "groups         \(config.groupBytes == 0 ? "off" : Human.bytes(UInt64(config.groupBytes)))",
-      "packs          \(Human.bytes(UInt64(config.dataPackBytes))) of data, \(Human.bytes(UInt64(config.treePackBytes))) of trees",
-      "parity         \(text(config.parity))",
-      "cipher         \(CipherArgument(config.frameCipher).rawValue)",
-      "changes        \(config.counter)",
-    ]
-  }
-
-  private static func text(_ parity: ParityChoice?) -> String { parity.map { "parity \($0.data)+\($0.parity)" } ?? "no parity" }
-
-  private static func record(_ config: Config) -> JSONLine {
+  private static func record(_ configuration: Configuration, _ mistakes: [ConfigFinding], _ notes: [ConfigFinding]) -> JSONLine {
     JSONLine.object { line in
-      line.member("message_type", "config")
-      line.member("id", config.repository.hexadecimal)
-      line.member("created", LocalTime.rfc3339(config.created.seconds, config.created.nanoseconds))
-      line.member("chunker_average", config.chunker.average)
-      line.member("group_size", config.groupBytes)
-      line.member("data_pack_size", config.dataPackBytes)
-      line.member("tree_pack_size", config.treePackBytes)
-      line.member("parity_data_shards", config.parityData)
-      line.member("parity_shards", config.parityExtra)
-      line.member("cipher", CipherArgument(config.frameCipher).rawValue)
-      line.member("counter", config.counter)
+      line.member("message_type", "config_check")
+      line.member("files", names: configuration.files)
+      line.list("profiles") { line in for profile in configuration.profiles { line.element(profile.name) } }
+      for (name, findings) in [("mistakes", mistakes), ("notices", notes)] {
+        line.list(name) { line in
+          for finding in findings {
+            line.element { line in
+              line.member("file", bytes: finding.place.file)
+              line.member("line", finding.place.line)
+              line.member("message", finding.message)
+            }
+          }
+        }
+      }
     }
+  }
+}
+
+/// `cairn config example`
+struct ConfigExample: ParsableCommand, Verb {
+  static let configuration = CommandConfiguration(
+    commandName: "example", abstract: "Prints a configuration with every key, explained.",
+    discussion: """
+      EXAMPLES
+        cairn config example | less
+      """)
+
+  @OptionGroup(title: "Global options") var global: GlobalOptions
+
+  var usesProfile: Bool { false }
+
+  func perform(_ run: Invocation) throws -> ExitStatus {
+    run.console.write(Array(ExampleConfiguration.text.utf8))
+    return .success
   }
 }

@@ -32,7 +32,7 @@ struct Diff: ParsableCommand, Verb {
   func perform(_ run: Invocation) throws -> ExitStatus {
     let view = try run.openView()
     run.stopsOnSignals()
-    let filter = filters.filter(run.environment)
+    let filter = filters.filter(run)
     let (a, b) = (try run.choose(old, from: view, filter), try run.choose(new, from: view, filter))
     var options = DiffOptions()
     options.metadata = metadata

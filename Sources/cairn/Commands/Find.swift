@@ -1,6 +1,7 @@
 import ArgumentParser
 import CairnFormat
 import CairnKit
+import CairnProfiles
 
 /// `cairn find`
 struct Find: ParsableCommand, Verb {
@@ -61,7 +62,7 @@ struct Find: ParsableCommand, Verb {
     let patterns = try patterns.map { try FindPattern($0, ignoringCase: ignoreCase) }
     let view = try run.openView()
     run.stopsOnSignals()
-    let snapshots = try run.choose(snapshot, from: view.snapshots, filters.filter(run.environment), forgotten: view.forgottenIDs)
+    let snapshots = try run.choose(snapshot, from: view.snapshots, filters.filter(run), forgotten: view.forgottenIDs)
     var output = FindOutput(console: run.console, isLong: long)
     try view.find(patterns, in: snapshots, options: options, context: run.context) { match in
       output.show(match)

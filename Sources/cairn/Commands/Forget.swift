@@ -1,12 +1,13 @@
 import ArgumentParser
 import CairnKit
+import CairnProfiles
 
 /// `cairn forget`
 struct Forget: ParsableCommand, Verb {
   static let configuration = CommandConfiguration(
     abstract: "Forgets snapshots by a policy, or those that are named.",
     discussion: """
-      A snapshot stays if any --keep option wants it; hours, days and so on are those of the place and time it was made. While an option has \
+      With --profile and without a policy that of the profile is applied to its series. A snapshot stays if any --keep option wants it; hours, days and so on are those of the place and time it was made. While an option has \
       room, the oldest snapshot stays too. Snapshots dated more than a day ahead of now always stay and take nobody's place. \
       Forgotten snapshots are out of view, and --undo brings them back, until 'prune' has freed their space.
       """)
@@ -66,8 +67,12 @@ struct Forget: ParsableCommand, Verb {
     var options = ForgetOptions()
     options.snapshots = ids
     options.policy = retention.policy
+    // What is named, and options, take the place of the profile's policy.
+    if let profile = run.profile, ids.isEmpty, !retention.isGiven, !unsafeAllowRemoveAll {
+      options.policy = profile.retention?.policy(with: profile.scheme) ?? RetentionPolicy()
+    }
     options.grouping = groupBy.flatMap(SnapshotGrouping.init) ?? .series
-    options.filter = filters.filter(run.environment)
+    options.filter = filters.filter(run)
     options.allowsRemovingAll = unsafeAllowRemoveAll
     let plan = try repository.planForget(options)
     for problem in plan.problems { run.reporter.report(problem) }
@@ -81,7 +86,7 @@ struct Forget: ParsableCommand, Verb {
   }
 
   private func free(_ repository: Repository, _ plan: ForgetPlan, _ run: Invocation) throws {
-    var options = pruning.options(dryRun: false)
+    var options = pruning.options(dryRun: false, run.profile?.retention)
     if dryRun { options.assume(plan) }
     run.stopsOnSignals()
     let report = try run.withProgress { try repository.prune(options, context: run.context) }
@@ -95,7 +100,7 @@ struct Forget: ParsableCommand, Verb {
       throw CairnError.lostSnapshot(lost)
     }
     let chosen: [Snapshot]
-    do { chosen = try run.choose(ids, from: forgotten.snapshots, filters.filter(run.environment)) } catch let error as CairnError
+    do { chosen = try run.choose(ids, from: forgotten.snapshots, filters.filter(run)) } catch let error as CairnError
       where error.code == .notFound
     {
       throw CairnError(

@@ -23,7 +23,7 @@ struct History: ParsableCommand, Verb {
     let path = try SnapshotSelector.components(file.bytes)
     let view = try run.openView()
     run.stopsOnSignals()
-    let snapshots = view.snapshots.filter(filters.filter(run.environment).matches)
+    let snapshots = view.snapshots.filter(filters.filter(run).matches)
     let history = try view.history(path, in: snapshots, context: run.context)
     for (snapshot, message) in history.unreadable {
       run.context.problem(file.bytes, during: "looking it up in snapshot \(snapshot.shortID)", message)

@@ -1,6 +1,7 @@
 import ArgumentParser
 import CairnFormat
 import CairnKit
+import CairnProfiles
 import CairnStorage
 import CairnSystem
 
@@ -40,12 +41,13 @@ struct Init: ParsableCommand, Verb {
 
   @Option(
     help: ArgumentHelp(
-      "Parity against bit rot: data and parity shards of a pack, as 32+2; 'cairn config' changes it later. Default off.", valueName: "k+m"))
+      "Parity against bit rot: data and parity shards of a pack, as 32+2; 'cairn config repository' changes it later. Default off.",
+      valueName: "k+m"))
   var parity: ParityArgument?
 
   @Option(
     help: ArgumentHelp(
-      "Cipher of what is stored: aes-256-gcm or xchacha20-poly1305; 'cairn config' changes it later. Default: the faster one here.",
+      "Cipher of what is stored: aes-256-gcm or xchacha20-poly1305; 'cairn config repository' changes it later. Default: the faster one here.",
       valueName: "name"))
   var cipher: CipherArgument?
 
@@ -65,7 +67,7 @@ struct Init: ParsableCommand, Verb {
 
   func perform(_ run: Invocation) throws -> ExitStatus {
     let path = try run.repositoryPath()
-    let source = try PasswordSource.find(global, run.environment)
+    let source = try run.passwordSetting().value
     let keyFile = try generateKeyFile ? GeneratedKeyFile.make(for: source) : nil
     let repository: Repository
     do {

@@ -39,7 +39,7 @@ struct Ls: ParsableCommand, Verb {
     let places = try paths.isEmpty ? [snapshot.path] : paths.map { try SnapshotSelector.components($0.bytes) }
     let view = try run.openView()
     run.stopsOnSignals()
-    let chosen = try run.choose(snapshot, from: view, filters.filter(run.environment))
+    let chosen = try run.choose(snapshot, from: view, filters.filter(run))
     for place in places { _ = try view.node(at: place, in: chosen) }
     title(chosen, run.console)
     for place in places {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import CairnKit
+import CairnProfiles
 
 /// `cairn prune`
 struct Prune: ParsableCommand, Verb {
@@ -27,7 +28,8 @@ struct Prune: ParsableCommand, Verb {
   func perform(_ run: Invocation) throws -> ExitStatus {
     let repository = try run.openRepository()
     run.stopsOnSignals()
-    let report = try run.withProgress { try repository.prune(options.options(dryRun: dryRun), context: run.context) }
+    let options = options.options(dryRun: dryRun, run.profile?.retention)
+    let report = try run.withProgress { try repository.prune(options, context: run.context) }
     PruneOutput(console: run.console).print(report)
     return .success
   }

@@ -65,7 +65,7 @@ struct RepairPacks: ParsableCommand, Verb {
   }
 
   private func other(_ path: [UInt8], _ run: Invocation) throws -> Repository {
-    var password = try PasswordSource.find(run.options, run.environment)
+    var password = try run.passwordSetting().value
     if let fromPasswordFile { password = .file(fromPasswordFile.bytes) }
     if let fromKeyFile { password = .keyFile(fromKeyFile.bytes) }
     return try run.openRepository(at: try RepositoryPath.local(path), with: password)

@@ -69,7 +69,7 @@ struct Restore: ParsableCommand, Verb {
     // Where snapshots are missing or cannot be read, the latest may be older than the one that was meant.
     let isCertain = list.isComplete || !snapshot.selector.hasPrefix("latest")
     let chosen = try SnapshotSelector.resolve(
-      snapshot.selector, in: list.snapshots, filter: filters.filter(run.environment), forgotten: list.forgottenIDs)
+      snapshot.selector, in: list.snapshots, filter: filters.filter(run), forgotten: list.forgottenIDs)
     let place = try target?.bytes ?? InPlace.target(of: chosen, path: snapshot.path, in: repository.loadView())
     var options = RestoreOptions(snapshot: chosen, target: place)
     options.path = snapshot.path

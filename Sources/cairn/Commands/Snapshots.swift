@@ -31,7 +31,7 @@ struct Snapshots: ParsableCommand, Verb {
 
   func perform(_ run: Invocation) throws -> ExitStatus {
     let list = try run.list(try run.openRepository())
-    var chosen = try run.choose(ids, from: list.snapshots, filters.filter(run.environment), forgotten: list.forgottenIDs)
+    var chosen = try run.choose(ids, from: list.snapshots, filters.filter(run), forgotten: list.forgottenIDs)
     let shown = groupBy.flatMap(SnapshotGrouping.init)
     if let latest {
       let grouping = shown ?? SnapshotGrouping("host,paths") ?? SnapshotGrouping()

@@ -31,7 +31,7 @@ struct Stats: ParsableCommand, Verb {
   func perform(_ run: Invocation) throws -> ExitStatus {
     let view = try run.openView()
     run.stopsOnSignals()
-    let snapshots = try run.choose(ids, from: view.snapshots, filters.filter(run.environment), forgotten: view.forgottenIDs)
+    let snapshots = try run.choose(ids, from: view.snapshots, filters.filter(run), forgotten: view.forgottenIDs)
     let grouping: StatisticsGrouping = mode == .snapshot ? .snapshot : mode == .series ? .series : .none
     let report = try run.withProgress { try view.statistics(snapshots, by: grouping, context: run.context) }
     if run.console.json {

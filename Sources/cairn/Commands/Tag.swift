@@ -36,7 +36,7 @@ struct Tag: ParsableCommand, Verb {
   func perform(_ run: Invocation) throws -> ExitStatus {
     let repository = try run.openRepository()
     let list = try run.list(repository)
-    let chosen = try run.choose(ids, from: list.snapshots, filters.filter(run.environment), forgotten: list.forgottenIDs)
+    let chosen = try run.choose(ids, from: list.snapshots, filters.filter(run), forgotten: list.forgottenIDs)
     let text = description.map { Array($0.utf8) }
     let changes = chosen.compactMap { snapshot -> (Snapshot, tags: [[UInt8]]?, description: [UInt8]?)? in
       let tags = newTags(snapshot.manifest.tags)

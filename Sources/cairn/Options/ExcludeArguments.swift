@@ -1,5 +1,6 @@
 import ArgumentParser
 import CairnKit
+import CairnProfiles
 
 /// What a backup leaves out; restic's options.
 struct ExcludeArguments: ParsableArguments {
@@ -37,15 +38,19 @@ struct ExcludeArguments: ParsableArguments {
     help: ArgumentHelp("Honour ignore files of this name, such as .gitignore, by git's rules; may be repeated.", valueName: "name"))
   var ignoreFile: [String] = []
 
-  var options: ExcludeOptions {
+  /// What is left out: each option takes the place of what the profile says.
+  func apply(to backup: inout BackupOptions, _ profile: SourceSettings?) {
+    func chosen<T>(_ given: [T], _ configured: [T]?) -> [T] { given.isEmpty ? configured ?? [] : given }
     var options = ExcludeOptions()
-    options.patterns = exclude
-    options.caseInsensitivePatterns = iexclude
-    options.files = excludeFile.map(\.bytes)
-    options.caseInsensitiveFiles = iexcludeFile.map(\.bytes)
-    options.ifPresent = excludeIfPresent
-    options.caches = excludeCaches
-    options.largerThan = excludeLargerThan?.bytes
-    return options
+    options.patterns = chosen(exclude, profile?.exclude)
+    options.caseInsensitivePatterns = chosen(iexclude, profile?.iexclude)
+    options.files = chosen(excludeFile.map(\.bytes), profile?.excludeFile)
+    options.caseInsensitiveFiles = chosen(iexcludeFile.map(\.bytes), profile?.iexcludeFile)
+    options.ifPresent = chosen(excludeIfPresent, profile?.excludeIfPresent)
+    options.caches = excludeCaches || profile?.excludeCaches == true
+    options.largerThan = excludeLargerThan?.bytes ?? profile?.excludeLargerThan
+    backup.excludes = options
+    backup.oneFileSystem = oneFileSystem || profile?.oneFileSystem == true
+    backup.ignoreFiles = chosen(ignoreFile, profile?.ignoreFile)
   }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import CairnKit
+import CairnProfiles
 
 /// Which snapshots a command looks at.
 struct FilterOptions: ParsableArguments {
@@ -10,8 +11,8 @@ struct FilterOptions: ParsableArguments {
 
   @OptionGroup var other: OtherFilterOptions
 
-  /// The filter; CAIRN_HOST stands in for `--host`.
-  func filter(_ environment: EnvironmentVariables) -> SnapshotFilter { other.filter(hosts: host, environment) }
+  /// The filter; CAIRN_HOST stands in for `--host`, and the profile's series for `--series`.
+  func filter(_ run: Invocation) -> SnapshotFilter { other.filter(hosts: host, run) }
 }
 
 /// `FilterOptions` of a command that has another use for `-H`, as restic's has.
@@ -23,7 +24,7 @@ struct LongFilterOptions: ParsableArguments {
 
   @OptionGroup var other: OtherFilterOptions
 
-  func filter(_ environment: EnvironmentVariables) -> SnapshotFilter { other.filter(hosts: host, environment) }
+  func filter(_ run: Invocation) -> SnapshotFilter { other.filter(hosts: host, run) }
 }
 
 struct OtherFilterOptions: ParsableArguments {
@@ -42,12 +43,13 @@ struct OtherFilterOptions: ParsableArguments {
     parsing: .unconditional, help: ArgumentHelp("Only snapshots of this series: its name, or the start of its id.", valueName: "series"))
   var series: String?
 
-  fileprivate func filter(hosts: [String], _ environment: EnvironmentVariables) -> SnapshotFilter {
+  fileprivate func filter(hosts: [String], _ run: Invocation) -> SnapshotFilter {
     var filter = SnapshotFilter()
-    filter.hosts = hosts.isEmpty ? environment.value(.host).map { [$0] } ?? [] : hosts.filter { !$0.isEmpty }
+    filter.hosts = hosts.isEmpty ? run.environment.value(.host).map { [$0] } ?? [] : hosts.filter { !$0.isEmpty }
     filter.tags = tag.map(\.items)
     filter.paths = path
     filter.series = series
+    if series == nil { filter.seriesName = run.profile?.seriesName(host: run.hostSetting().value) }
     return filter
   }
 }

@@ -1,7 +1,21 @@
 import ArgumentParser
+import CairnProfiles
 
 /// Options that every command takes, before or after its name.
 struct GlobalOptions: ParsableArguments {
+  @Option(
+    name: [.customShort("P"), .long], parsing: .unconditional,
+    help: ArgumentHelp(
+      "A profile of the configuration: the repository, what opens it, and the options that it sets. Else CAIRN_PROFILE.",
+      valueName: "name"))
+  var profile: String?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "The configuration. Else CAIRN_CONFIG; default ~/.config/cairn/cairn.toml and /etc/cairn/cairn.toml.", valueName: "file"))
+  var config: PathArgument?
+
   @Option(
     name: [.short, .customLong("repo")], parsing: .unconditional,
     help: ArgumentHelp("The repository, a local directory. Else CAIRN_REPOSITORY.", valueName: "directory"), completion: .directory)
@@ -56,7 +70,7 @@ struct GlobalOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "Compression of new data: auto, off, 1 to 19, fastest, better or max. Else CAIRN_COMPRESSION; default auto.", valueName: "mode"))
-  var compression: CompressionArgument?
+  var compression: CompressionChoice?
 
   @Flag(help: "Has no effect: there are no locks. Accepted for scripts made for restic.")
   var noLock = false

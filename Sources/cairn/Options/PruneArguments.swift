@@ -1,5 +1,6 @@
 import ArgumentParser
 import CairnKit
+import CairnProfiles
 
 /// What `prune` and `forget --prune` take alike.
 struct PruneArguments: ParsableArguments {
@@ -23,10 +24,11 @@ struct PruneArguments: ParsableArguments {
   /// Whether any of them was named.
   var isGiven: Bool { maxUnused != nil || maxRepackSize != nil || wait || revokeAfter != nil }
 
-  func options(dryRun: Bool) -> PruneOptions {
-    var options = PruneOptions()
+  /// - Parameter profile: what stands in for options that are not given.
+  func options(dryRun: Bool, _ profile: RetentionSettings?) -> PruneOptions {
+    var options = profile?.pruneOptions ?? PruneOptions()
     if let maxUnused { options.maxUnused = maxUnused.limit }
-    options.maxRepackBytes = maxRepackSize?.bytes
+    if let maxRepackSize { options.maxRepackBytes = maxRepackSize.bytes }
     options.dryRun = dryRun
     options.wait = wait
     if let revokeAfter { options.revokeAfterSeconds = revokeAfter.seconds }
@@ -39,18 +41,7 @@ struct UnusedLimit: ExpressibleByArgument {
   let limit: PruneOptions.Unused
 
   init?(argument: String) {
-    if argument == "unlimited" {
-      limit = .unlimited
-    } else if argument.hasSuffix("%") {
-      guard let value = Double(argument.dropLast()), value >= 0, value <= 1e6 else { return nil }
-      limit = .percent(value)
-    } else {
-      guard let size = ByteSize(argument: argument) else { return nil }
-      limit = .bytes(size.bytes)
-    }
+    guard let limit = PruneOptions.Unused(text: argument) else { return nil }
+    self.limit = limit
   }
-}
-
-extension TimeSpan {
-  var defaultValueDescription: String { seconds % 3600 == 0 ? "\(seconds / 3600)h" : "\(seconds)s" }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import CairnKit
+import CairnProfiles
 
 /// What all repairs take alike.
 struct RepairArguments: ParsableArguments {

@@ -1,5 +1,6 @@
 public import ArgumentParser
 public import CairnKit
+import CairnProfiles
 
 /// What a new snapshot is and says of itself.
 struct SnapshotArguments: ParsableArguments {
@@ -7,8 +8,9 @@ struct SnapshotArguments: ParsableArguments {
     parsing: .unconditional,
     help: ArgumentHelp(
       "full reads every file; incremental trusts size, times and inode against the newest snapshot of the series, differential against the "
-        + "newest full one. Default auto: full for the first, else incremental.", valueName: "kind"))
-  var kind = BackupOptions.KindChoice.auto
+        + "newest full one. Default auto: by the scheme of the profile; without one full for the first, else incremental.",
+      valueName: "kind"))
+  var kind: BackupOptions.KindChoice?
 
   @Option(parsing: .unconditional, help: ArgumentHelp("The series by name; default: host and sources make it.", valueName: "name"))
   var series: String?
@@ -51,18 +53,20 @@ struct SnapshotArguments: ParsableArguments {
     if force && parent != nil { throw ValidationError("--force and --parent exclude each other.") }
   }
 
-  func apply(to options: inout BackupOptions, _ environment: EnvironmentVariables) {
-    options.kind = kind
-    options.seriesName = series
-    options.tags = tag.flatMap(\.items)
-    options.description = description
-    options.host = host ?? environment.value(.host)
+  func apply(to options: inout BackupOptions, _ run: Invocation) {
+    let profile = run.profile
+    let recordedHost = run.hostSetting(flag: host)
+    options.kind = kind ?? profile?.source.kind ?? .auto
+    options.seriesName = series ?? profile?.seriesName(host: recordedHost.value)
+    options.tags = tag.isEmpty ? profile?.tags ?? [] : tag.flatMap(\.items)
+    options.description = description ?? profile?.source.description
+    options.host = recordedHost.origin == .standard ? nil : recordedHost.value
     if let time { options.setTime(seconds: time.seconds, nanoseconds: time.nanoseconds) }
     options.parent = parent
     options.readEverything = force
-    options.ignoreInode = ignoreInode
-    options.ignoreCtime = ignoreCtime
-    options.skipIfUnchanged = skipIfUnchanged || errorIfUnchanged
+    options.ignoreInode = ignoreInode || profile?.source.ignoreInode == true
+    options.ignoreCtime = ignoreCtime || profile?.source.ignoreCtime == true
+    options.skipIfUnchanged = skipIfUnchanged || errorIfUnchanged || profile?.source.skipIfUnchanged == true
   }
 }
 

@@ -1,5 +1,6 @@
 import ArgumentParser
 import CairnKit
+import CairnProfiles
 import CairnSystem
 import Glibc
 
@@ -38,14 +39,12 @@ struct SourceArguments: ParsableArguments {
     if stdinFromCommand && paths.isEmpty { throw ValidationError("--stdin-from-command needs a command behind '--'.") }
     if !stdin && !stdinFromCommand {
       if stdinFilename != nil { throw ValidationError("--stdin-filename needs --stdin or --stdin-from-command.") }
-      if paths.isEmpty && !hasLists {
-        throw ValidationError("Nothing to back up: name files or directories, or use --files-from or --stdin.")
-      }
     }
   }
 
-  /// Fills in the sources.
-  func apply(to options: inout BackupOptions) throws {
+  /// Fills in the sources; those of the profile where none are named.
+  func apply(to options: inout BackupOptions, _ profile: Profile?) throws {
+    if paths.isEmpty && !hasLists && !stdin { return try Self.apply(profile, to: &options) }
     let name = stdinFilename?.bytes ?? Array("stdin".utf8)
     if stdin {
       options.standardInput = BackupOptions.StandardInput(name: name, origin: .descriptor(0))
@@ -53,11 +52,42 @@ struct SourceArguments: ParsableArguments {
       options.standardInput = BackupOptions.StandardInput(name: name, origin: .command(paths.map { RawArguments.text(of: $0.bytes) }))
     } else {
       options.sources = paths.map(\.bytes)
-      for list in filesFrom { options.sources += try SourceList.patterns(list.bytes) }
-      for list in filesFromVerbatim { options.sources += try SourceList.lines(list.bytes) }
-      for list in filesFromRaw { options.sources += try SourceList.raw(list.bytes) }
-      if options.sources.isEmpty { throw CairnError(.usage, "Nothing to back up: the lists name no files.") }
+      try Self.read(filesFrom.map(\.bytes), filesFromVerbatim.map(\.bytes), filesFromRaw.map(\.bytes), to: &options)
     }
+  }
+
+  private static func apply(_ profile: Profile?, to options: inout BackupOptions) throws {
+    guard let profile else {
+      throw CairnError(
+        .usage, "Nothing to back up: name files or directories, or use --files-from or --stdin, or --profile.",
+        guidance: "'cairn help backup' tells more.")
+    }
+    let source = profile.source
+    if let image = source.image {
+      throw CairnError(
+        .usage,
+        "The profile '\(profile.name)' backs up the image of \(Escaping.terminal(image)), which this version cannot do "
+          + "(\(profile.place(of: "image").text)).")
+    }
+    if let command = source.command {
+      let name = Array((source.commandFilename ?? "stdin").utf8)
+      options.standardInput = BackupOptions.StandardInput(name: name, origin: .command(command))
+      return
+    }
+    guard !source.isEmpty else {
+      throw CairnError(
+        .usage, "The profile '\(profile.name)' names nothing to back up (\(profile.place.text)).",
+        guidance: "Write sources = [\"/what/to/back/up\"] into it, or name files and directories.")
+    }
+    options.sources = source.paths ?? []
+    try read(source.filesFrom ?? [], source.filesFromVerbatim ?? [], source.filesFromRaw ?? [], to: &options)
+  }
+
+  private static func read(_ patterns: [[UInt8]], _ lines: [[UInt8]], _ raw: [[UInt8]], to options: inout BackupOptions) throws {
+    for list in patterns { options.sources += try SourceList.patterns(list) }
+    for list in lines { options.sources += try SourceList.lines(list) }
+    for list in raw { options.sources += try SourceList.raw(list) }
+    if options.sources.isEmpty { throw CairnError(.usage, "Nothing to back up: the lists name no files.") }
   }
 }
 

@@ -4,6 +4,8 @@ import Glibc
 struct EnvironmentVariables: Sendable {
   /// A variable the program knows; the table of the help and the manual.
   enum Name: String, CaseIterable, Sendable {
+    case configuration = "CONFIG"
+    case profile = "PROFILE"
     case repository = "REPOSITORY"
     case repositoryFile = "REPOSITORY_FILE"
     case password = "PASSWORD"
@@ -20,10 +22,12 @@ struct EnvironmentVariables: Sendable {
     case progressRate = "PROGRESS_FPS"
 
     /// Whether `RESTIC_<NAME>` stands in for it.
-    var hasFallback: Bool { ![.passwordDescriptor, .keyFile, .stateDirectory, .memory].contains(self) }
+    var hasFallback: Bool { ![.configuration, .profile, .passwordDescriptor, .keyFile, .stateDirectory, .memory].contains(self) }
 
     var meaning: String {
       switch self {
+      case .configuration: "the configuration file (--config)"
+      case .profile: "the profile (--profile)"
       case .repository: "where the repository is (--repo)"
       case .repositoryFile: "file that names the repository (--repository-file)"
       case .password: "the password itself"

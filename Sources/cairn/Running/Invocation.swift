@@ -1,4 +1,5 @@
 import CairnKit
+import CairnProfiles
 import CairnStorage
 import CairnSystem
 
@@ -7,6 +8,8 @@ protocol Verb {
   var global: GlobalOptions { get }
   /// How restic's records call what the command does when it reports a problem.
   var phase: String { get }
+  /// Whether it works with the profile that the options name; one that only looks at the configuration does not.
+  var usesProfile: Bool { get }
   /// Does the work.
   ///
   /// - Returns: `.success`, or `.incomplete` and the like when the work was done with problems that were reported.
@@ -15,6 +18,7 @@ protocol Verb {
 
 extension Verb {
   var phase: String { "" }
+  var usesProfile: Bool { true }
 }
 
 /// What a running command has at hand: its options resolved with the environment, the console, the context for the library.
@@ -25,14 +29,19 @@ final class Invocation: Sendable {
   let console: Console
   let reporter: Reporter
   let context: RunContext
+  /// The profile that `--profile` or CAIRN_PROFILE names.
+  let profile: Profile?
 
-  init(_ options: GlobalOptions, phase: String, environment: EnvironmentVariables) throws {
+  init(_ options: GlobalOptions, phase: String, environment: EnvironmentVariables, usesProfile: Bool = true) throws {
     self.options = options
     self.environment = environment
     self.phase = phase
+    let name = usesProfile ? options.profile ?? environment.value(.profile) : nil
+    profile = try name.map { try ConfigurationFiles(options, environment).read().usable($0) }
     console = Console(json: options.json, isQuiet: options.quiet, verbosity: options.verbose)
     reporter = Reporter(console, phase: phase)
-    context = RunContext(sink: reporter, memoryBytes: try Self.memory(options, environment))
+    let memory = try Self.memorySetting(options, environment, profile)
+    context = RunContext(sink: reporter, memoryBytes: memory.value)
   }
 
   // MARK: Repository
@@ -40,7 +49,7 @@ final class Invocation: Sendable {
   /// Opens the repository that options and environment name.
   func openRepository() throws -> Repository {
     let path = try repositoryPath()
-    return try openRepository(at: path, with: PasswordSource.find(options, environment))
+    return try openRepository(at: path, with: passwordSetting().value)
   }
 
   func openRepository(at path: [UInt8], with source: PasswordSource) throws -> Repository {
@@ -50,53 +59,6 @@ final class Invocation: Sendable {
       storage, credential: credential,
       options: OpenOptions(cacheDirectory: cacheDirectory, stateDirectory: stateDirectory, memoryBytes: context.memoryBytes),
       sink: reporter)
-  }
-
-  /// The repository's directory as named by an option, else by our variables, else by restic's.
-  func repositoryPath() throws -> [UInt8] {
-    if let path = options.repository, let file = options.repositoryFile {
-      throw CairnError(
-        .usage,
-        "The repository is given twice: --repo \(Escaping.terminal(path.bytes)), --repository-file \(Escaping.terminal(file.bytes)).")
-    }
-    if let path = options.repository { return try RepositoryPath.local(path.bytes) }
-    if let file = options.repositoryFile { return try RepositoryPath.named(by: file.bytes) }
-    for level in EnvironmentVariables.Level.allCases {
-      let (path, file) = (environment.value(.repository, at: level), environment.value(.repositoryFile, at: level))
-      if path != nil && file != nil {
-        throw CairnError(
-          .usage, "Both \(level.rawValue)REPOSITORY and \(level.rawValue)REPOSITORY_FILE are set.", guidance: "Unset one of them.")
-      }
-      if let path { return try RepositoryPath.local(RawArguments.bytes(of: path)) }
-      if let file { return try RepositoryPath.named(by: RawArguments.bytes(of: file)) }
-    }
-    throw CairnError(
-      .usage, "No repository is named.", guidance: "Use --repo DIRECTORY or set CAIRN_REPOSITORY; 'cairn init' makes a new one.")
-  }
-
-  /// nil = none: `--no-cache`, or there is no home directory.
-  var cacheDirectory: [UInt8]? {
-    if options.noCache { return nil }
-    if let path = options.cacheDir { return path.bytes }
-    if let path = environment.value(.cacheDirectory) { return RawArguments.bytes(of: path) }
-    if let path = environment.system("XDG_CACHE_HOME"), path.hasPrefix("/") { return RawArguments.bytes(of: path + "/cairn") }
-    return environment.system("HOME").map { RawArguments.bytes(of: $0 + "/.cache/cairn") }
-  }
-
-  /// nil = none: `--no-cache`, or there is no home directory.
-  var stateDirectory: [UInt8]? {
-    if options.noCache { return nil }
-    if let path = environment.value(.stateDirectory) { return RawArguments.bytes(of: path) }
-    if let path = environment.system("XDG_STATE_HOME"), path.hasPrefix("/") { return RawArguments.bytes(of: path + "/cairn") }
-    return environment.system("HOME").map { RawArguments.bytes(of: $0 + "/.local/state/cairn") }
-  }
-
-  /// nil = auto, 0 = off, else the level.
-  func compressionLevel() throws -> Int32? {
-    if let choice = options.compression { return choice.level }
-    guard let text = environment.value(.compression) else { return nil }
-    guard let choice = CompressionArgument(argument: text) else { throw Self.invalid(.compression, text) }
-    return choice.level
   }
 
   // MARK: Running
@@ -109,13 +71,6 @@ final class Invocation: Sendable {
       rate = number
     }
     return try ProgressDisplay(console, context.counters, rate: rate, phase: phase).during(body)
-  }
-
-  private static func memory(_ options: GlobalOptions, _ environment: EnvironmentVariables) throws -> Int {
-    if let size = options.memory { return Int(clamping: size.bytes) }
-    guard let text = environment.value(.memory) else { return 256 << 20 }
-    guard let size = ByteSize(argument: text), size.bytes >= 16 << 20 else { throw invalid(.memory, text) }
-    return Int(clamping: size.bytes)
   }
 
   static func invalid(_ name: EnvironmentVariables.Name, _ value: String) -> CairnError {

@@ -12,21 +12,22 @@ enum PasswordSource: Equatable {
   case empty
   case prompt
 
-  /// The source for the repository: options, else our variables, else restic's, else the terminal.
+  /// The source for the repository: options, else our variables, else restic's.
   ///
+  /// - Returns: nil when nothing is given.
   /// - Throws: `CairnError(.usage)` when several are given at one level.
-  static func find(_ options: GlobalOptions, _ environment: EnvironmentVariables) throws -> PasswordSource {
+  static func find(_ options: GlobalOptions, _ environment: EnvironmentVariables) throws -> Setting<PasswordSource>? {
     var given: [(String, PasswordSource)] = []
     if let file = options.passwordFile { given.append(("--password-file", .file(file.bytes))) }
     if let command = options.passwordCommand { given.append(("--password-command", .command(command))) }
     if let number = options.passwordFd { given.append(("--password-fd", .descriptor(number))) }
     if let file = options.keyFile { given.append(("--key-file", .keyFile(file.bytes))) }
     if options.insecureNoPassword { given.append(("--insecure-no-password", .empty)) }
-    if let source = try single(given) { return source }
+    if let (name, source) = try one(of: given) { return Setting(value: source, origin: .flag(name)) }
     for level in EnvironmentVariables.Level.allCases {
-      if let source = try single(try variables(environment, level)) { return source }
+      if let (name, source) = try one(of: try variables(environment, level)) { return Setting(value: source, origin: .variable(name)) }
     }
-    return .prompt
+    return nil
   }
 
   private static func variables(
@@ -47,12 +48,14 @@ enum PasswordSource: Equatable {
     return given
   }
 
-  static func single(_ given: [(String, PasswordSource)]) throws -> PasswordSource? {
+  static func single(_ given: [(String, PasswordSource)]) throws -> PasswordSource? { try one(of: given)?.1 }
+
+  private static func one(of given: [(String, PasswordSource)]) throws -> (String, PasswordSource)? {
     guard given.count < 2 else {
       throw CairnError(
         .usage, "The password is given in several ways: \(given.map(\.0).joined(separator: ", ")).", guidance: "Leave one of them.")
     }
-    return given.first?.1
+    return given.first
   }
 
   /// Reads the credential that opens a repository.

@@ -1,12 +1,10 @@
-import ArgumentParser
-
 /// A number of bytes: `1500`, `64k`, `1.5G`, `10MiB`. Units are binary (1k = 1024), as restic has them.
-struct ByteSize: ExpressibleByArgument, Equatable {
-  let bytes: UInt64
+package struct ByteSize: Sendable, Equatable {
+  package let bytes: UInt64
 
-  init(bytes: UInt64) { self.bytes = bytes }
+  package init(bytes: UInt64) { self.bytes = bytes }
 
-  init?(argument: String) {
+  package init?(argument: String) {
     var text = argument.lowercased()
     if text.hasSuffix("ib") { text.removeLast(2) } else if text.hasSuffix("b") { text.removeLast() }
     var shift: UInt64 = 0

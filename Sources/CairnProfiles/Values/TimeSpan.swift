@@ -1,15 +1,13 @@
-import ArgumentParser
-
 /// A length of time: `90s`, `15m`, `12h`, `3d`, `2w`, `5mo`, `1y`, put together (`1y6mo`), restic's `2y5m7d3h`, or ISO 8601 (`P1DT12H`).
 ///
 /// `m` alone or before `s`, or after `h`, means minutes; after `y` or before `d` it means months, as in restic.
-struct TimeSpan: ExpressibleByArgument, Equatable {
+package struct TimeSpan: Sendable, Equatable {
   /// At least 0.
-  let seconds: Int64
+  package let seconds: Int64
 
-  init(seconds: Int64) { self.seconds = seconds }
+  package init(seconds: Int64) { self.seconds = seconds }
 
-  init?(argument: String) {
+  package init?(argument: String) {
     let text = argument.lowercased()
     let parsed = text.hasPrefix("p") ? Self.iso(text.dropFirst()) : Self.plain(text)
     guard let parsed else { return nil }
