@@ -91,7 +91,7 @@ package enum Catalogue {
   /// Whether nothing carries a key out yet.
   ///
   /// - Parameter key: as `Profile.Entry` names it.
-  static func isPending(_ key: String) -> Bool {
+  package static func isPending(_ key: String) -> Bool {
     guard let dot = key.lastIndex(of: ".") else { return pendingKeys.contains(key) }
     let section = "profile." + key[..<dot]
     return sections.contains { $0.name == section && !$0.isCarriedOut }

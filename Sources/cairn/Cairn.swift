@@ -19,7 +19,7 @@ struct Cairn: ParsableCommand {
     version: programVersion,
     subcommands: [Manual.self],
     groupedSubcommands: [
-      CommandGroup(name: "Backing up and restoring", subcommands: [Init.self, Backup.self, Restore.self]),
+      CommandGroup(name: "Backing up and restoring", subcommands: [Setup.self, Init.self, Backup.self, Restore.self]),
       CommandGroup(
         name: "Looking at snapshots", subcommands: [Snapshots.self, Ls.self, Find.self, History.self, Diff.self, Cat.self, Stats.self]),
       CommandGroup(

@@ -56,6 +56,23 @@ import Testing
     #expect(try backUp("2026-04-07", "--kind", "full").summary["kind"] as? String == "full")
   }
 
+  @Test func theListShowsBaseAndChain() throws {
+    try configure("[profile.p.scheme]\nfull = \"monthly\"\ndifferential = \"weekly\"")
+    for day in ["2026-03-01", "2026-03-02"] { #expect(try backUp(day).status == 0) }
+    #expect(try backUp("2026-03-03", "--kind", "incremental").status == 0)
+    let ids = try listed().compactMap { $0["short_id"] as? String }
+    #expect(try listed().map { $0["chain_length"] as? Int } == [0, 1, 2])
+    let lines = try cairn.run("snapshots", "-P", "p").lines
+    #expect(lines.contains { $0.hasPrefix(ids[1]) && $0.contains("differential  \(ids[0])  \(ids[0]) +1 ") }, "\(lines)")
+    #expect(lines.contains { $0.hasPrefix(ids[2]) && $0.contains("incremental   \(ids[1])  \(ids[0]) +2 ") }, "\(lines)")
+    #expect(try cairn.run("forget", "-P", "p", ids[1]).status == 0)
+    let after = try cairn.run("snapshots", "-P", "p").lines
+    #expect(after.contains { $0.hasPrefix(ids[2]) && $0.contains("\(ids[1]) (gone)  gone +1 ") }, "\(after)")
+    // The chain does not depend on what is shown.
+    let one = try #require(try cairn.run("snapshots", "--json", "-P", "p", ids[2]).array.first)
+    #expect(one["chain_full"] is NSNull)
+  }
+
   @Test func theKindsOfAnotherProfileDoNotCount() throws {
     try configure("[profile.p.scheme]\nfull = \"monthly\"")
     #expect(try backUp("2026-03-01").summary["kind"] as? String == "full")

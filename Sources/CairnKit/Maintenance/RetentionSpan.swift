@@ -36,6 +36,9 @@ public struct RetentionSpan: Sendable, Hashable {
     guard years + months + days + hours > 0 else { throw Self.invalid(text) }
   }
 
+  /// With months of 30 and years of 365 days.
+  package var approximateDays: Int64 { years * 365 + months * 30 + days }
+
   private static func invalid(_ text: String) -> CairnError {
     CairnError(.usage, "'\(Escaping.terminal(Array(text.utf8)))' is not a length of time such as 2y5m7d3h, 8w or P1M.")
   }

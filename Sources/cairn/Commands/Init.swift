@@ -93,7 +93,7 @@ struct Init: ParsableCommand, Verb {
     return .success
   }
 
-  private static func create(_ path: [UInt8]) throws -> LocalStorage {
+  static func create(_ path: [UInt8]) throws -> LocalStorage {
     do { return try LocalStorage.create(path: path) } catch StorageError.alreadyExists {
       throw CairnError(
         .exists, "There is a repository at \(Escaping.terminal(path)) already.", guidance: "Use it, or name an empty directory.")

@@ -4,7 +4,12 @@ import CairnKit
 
 /// `cairn snapshots`
 struct Snapshots: ParsableCommand, Verb {
-  static let configuration = CommandConfiguration(abstract: "Lists snapshots.")
+  static let configuration = CommandConfiguration(
+    abstract: "Lists snapshots.",
+    discussion: """
+      Base is the snapshot that an incremental or differential one was compared with; Chain the full one at the beginning and the number of \
+      steps from it. They tell how a snapshot was made: each restores by itself, also when its base is gone.
+      """)
 
   @Argument(help: ArgumentHelp("Only these; default all.", valueName: "snapshot"))
   var ids: [String] = []
@@ -18,7 +23,7 @@ struct Snapshots: ParsableCommand, Verb {
       "Separate by any of host, paths, tags and series; '' for one list. Default '', with --latest host,paths.", valueName: "what,..."))
   var groupBy: String?
 
-  @Flag(name: [.short, .long], help: "Short lines: no user, no size, one path.")
+  @Flag(name: [.short, .long], help: "Short lines: no base, no paths, no size.")
   var compact = false
 
   @OptionGroup(title: "Filters") var filters: FilterOptions
@@ -38,7 +43,7 @@ struct Snapshots: ParsableCommand, Verb {
       let kept = Set(grouping.groups(of: chosen).flatMap { $0.snapshots.suffix(latest).map(\.idHex) })
       chosen = chosen.filter { kept.contains($0.idHex) }
     }
-    let view = SnapshotsView(console: run.console, isCompact: compact)
+    let view = SnapshotsView(console: run.console, isCompact: compact, lineage: SnapshotLineage(list.snapshots))
     if let shown, !shown.isEmpty { view.print(groups: shown.groups(of: chosen)) } else { view.print(chosen) }
     return list.isComplete ? .success : .incomplete
   }

@@ -5,12 +5,14 @@ import CairnKit
 struct SnapshotsView {
   let console: Console
   let isCompact: Bool
+  /// Shown where it is there.
+  var lineage: SnapshotLineage?
 
   func print(_ snapshots: [Snapshot]) {
     if console.json {
       var line = JSONLine()
       line.array { line in
-        for snapshot in snapshots { line.element { SnapshotRecord.write(snapshot, to: &$0) } }
+        for snapshot in snapshots { line.element { write(snapshot, to: &$0) } }
       }
       console.line(line)
     } else {
@@ -38,12 +40,19 @@ struct SnapshotsView {
             if let series = group.series { key.member("series", series) }
           }
           line.list("snapshots") { line in
-            for snapshot in group.snapshots { line.element { SnapshotRecord.write(snapshot, to: &$0) } }
+            for snapshot in group.snapshots { line.element { write(snapshot, to: &$0) } }
           }
         }
       }
     }
     console.line(line)
+  }
+
+  private func write(_ snapshot: Snapshot, to line: inout JSONLine) {
+    SnapshotRecord.write(snapshot, to: &line)
+    guard let chain = lineage?.chain(of: snapshot) else { return }
+    line.member("chain_length", chain.steps)
+    if let full = chain.full { line.member("chain_full", full.idHex) } else { line.member(null: "chain_full") }
   }
 
   private func table(_ snapshots: [Snapshot]) {
@@ -55,12 +64,15 @@ struct SnapshotsView {
   ///
   /// - Parameter reasons: a column of its own after the tags, for each snapshot several lines.
   func lines(_ snapshots: [Snapshot], reasons: [[String]]? = nil) -> [String] {
+    let shown = isCompact ? nil : lineage
     var table = TextTable(
-      [("ID", .left), ("Time", .left), ("Host", .left), ("Kind", .left), ("Tags", .left)]
+      [("ID", .left), ("Time", .left), ("Host", .left), ("Kind", .left)] + (shown == nil ? [] : [("Base", .left), ("Chain", .left)])
+        + [("Tags", .left)]
         + (reasons == nil ? [] : [("Reasons", .left)]) + (isCompact ? [] : [("Paths", .left), ("Size", .right)]))
     for (index, snapshot) in snapshots.enumerated() {
       let m = snapshot.manifest
       var cells = [snapshot.shortID, LocalTime.text(m.time.seconds), Escaping.terminal(m.host), SnapshotRecord.name(of: m.kind)]
+      if let shown { cells += [shown.base(of: snapshot), shown.text(of: snapshot)] }
       cells.append(m.tags.map(Escaping.terminal).joined(separator: isCompact ? "," : "\n"))
       if let reasons { cells.append(index < reasons.count ? reasons[index].joined(separator: isCompact ? ", " : "\n") : "") }
       if !isCompact { cells += [m.paths.map(Escaping.terminal).joined(separator: "\n"), Human.bytes(m.statistics.bytesProcessed)] }

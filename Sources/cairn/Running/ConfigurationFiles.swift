@@ -43,6 +43,19 @@ struct ConfigurationFiles {
     return Configuration(files, home: home)
   }
 
+  /// A file that may be there, and what it says; nil when it is not.
+  static func existing(_ path: [UInt8], _ environment: EnvironmentVariables) throws -> (text: [UInt8], configuration: Configuration)? {
+    let files = ConfigurationFiles(path, environment)
+    guard let text = try files.text(of: path) else { return nil }
+    return (text, Configuration([.init(path: path, text: text)], home: files.home))
+  }
+
+  private init(_ path: [UInt8], _ environment: EnvironmentVariables) {
+    home = environment.system("HOME").map(RawArguments.bytes)
+    candidates = [path]
+    isNamed = false
+  }
+
   private func text(of path: [UInt8]) throws -> [UInt8]? {
     do {
       let file = try OpenFile.open(path, .read)

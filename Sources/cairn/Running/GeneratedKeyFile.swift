@@ -44,7 +44,11 @@ struct GeneratedKeyFile {
   }
 
   /// Takes the file away again when nothing came to depend on it.
-  func remove() { _ = (path + [0]).withUnsafeBufferPointer { $0.withMemoryRebound(to: CChar.self) { $0.baseAddress.map { unlink($0) } } } }
+  func remove() { Self.remove(path) }
+
+  static func remove(_ path: [UInt8]) {
+    _ = (path + [0]).withUnsafeBufferPointer { $0.withMemoryRebound(to: CChar.self) { $0.baseAddress.map { unlink($0) } } }
+  }
 
   private static func directory(of path: [UInt8]) -> [UInt8] {
     guard let slash = path.lastIndex(of: 0x2f) else { return [0x2e] }
