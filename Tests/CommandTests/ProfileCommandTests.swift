@@ -123,6 +123,7 @@ import Testing
     #expect(result.errors.contains(".config/cairn/cairn.toml:10: 'sources' must be a text"))
     try configure("oops")
     #expect(try cairn.run("backup", "-P", "home").status == 64)
+    #expect(try cairn.run("version", setting: ["CAIRN_PROFILE": "home"]).status == 0, "it needs no configuration")
   }
 
   @Test func aFileThatEverybodyMayWriteToIsNotTrusted() throws {

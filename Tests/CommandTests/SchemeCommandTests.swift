@@ -16,7 +16,7 @@ import Testing
     try cairn.makeSource()
   }
 
-  private func configure(_ lines: String) throws {
+  private func configure(_ lines: String, sources: [String] = ["~/source"]) throws {
     try cairn.write(
       "cairn.toml",
       """
@@ -25,7 +25,7 @@ import Testing
       key-file = "~/key"
       [profile.p]
       repository = "main"
-      sources = ["~/source"]
+      sources = \(sources)
       [profile.other]
       inherit = "p"
       \(lines)
@@ -120,10 +120,32 @@ import Testing
   @Test func anIncompleteBackupPushesNothingOut() throws {
     try configure("[profile.p.retention]\nkeep-last = 1")
     #expect(try backUp("2026-03-01").status == 0)
-    let result = try cairn.run("backup", "-P", "p", cairn.path + "/source", cairn.path + "/missing")
+    try configure("[profile.p.retention]\nkeep-last = 1", sources: ["~/source", "~/missing"])
+    let result = try cairn.run("backup", "-P", "p")
     #expect(result.status == 3)
     #expect(result.errors.contains("Retention is left out"))
     #expect(try listed().count == 2)
+  }
+
+  @Test func otherSourcesAndAnotherSeriesTakeNoPartInTheProfile() throws {
+    try configure("[profile.p.scheme]\nfull = \"always\"\nincremental = \"never\"\n[profile.p.retention]\nkeep-last = 1")
+    #expect(try backUp("2026-03-01").status == 0)
+    #expect(try backUp("2026-03-02", cairn.path + "/source/sub").records.last?["message_type"] as? String == "summary")
+    #expect(try backUp("2026-03-03", "--series", "mine").records.last?["message_type"] as? String == "summary")
+    #expect(try listed().count == 1, "neither is of the profile's series")
+    #expect(try listed().first?["time"] as? String == "2026-03-01T12:00:00Z")
+    #expect(try cairn.run("snapshots", "--json", "-P", "p", "--series", "mine").array.count == 1)
+  }
+
+  @Test func forgetNeverTakesTheSeriesForAReasonToForgetIt() throws {
+    try configure("")
+    #expect(try backUp("2026-03-01").status == 0)
+    for arguments in [["forget", "-P", "p"], ["forget", "-P", "p", "--unsafe-allow-remove-all"]] {
+      let result = try cairn.run(bytes: arguments.map { Array($0.utf8) })
+      #expect(result.status == 64)
+      #expect(result.errors.contains("does not say which snapshots to keep"))
+    }
+    #expect(try listed().count == 1)
   }
 
   @Test func forgetAppliesTheProfilesPolicy() throws {

@@ -9,7 +9,8 @@ struct Backup: ParsableCommand, Verb {
     abstract: "Stores files and directories as a new snapshot.",
     discussion: """
       Files that cannot be read are named and left out, and the exit status is 3. An interrupted backup leaves the repository \
-      consistent: the same command again goes on where it stopped.
+      consistent: the same command again goes on where it stopped. With --profile the sources of the profile are backed up, and its \
+      retention follows; with other sources only its repository and options are used.
 
       EXAMPLES
         cairn backup ~/documents --exclude '*.tmp'
@@ -49,21 +50,29 @@ struct Backup: ParsableCommand, Verb {
     run.stopsOnSignals()
     var context = run.context
     context.threads = try run.readConcurrency(flag: readConcurrency).value
-    if let scheme = run.profile?.scheme { try scheme.apply(to: &options, in: repository) }
+    let profile = ownProfile(run)
+    if let scheme = profile?.scheme { try scheme.apply(to: &options, in: repository) }
     let report = try run.withProgress { try repository.backup(options, context: context) }
     BackupSummary(report, isDryRun: dryRun).print(to: run.console)
     let status: ExitStatus =
       report.problems > 0 ? .incomplete : report.skippedUnchanged && description.errorIfUnchanged ? .unchanged : .success
-    guard let profile = run.profile, let retention = profile.retention, retention.afterBackup, !dryRun else { return status }
+    guard let profile, let retention = profile.retention, retention.afterBackup, !dryRun else { return status }
     let follower = RetentionRun(profile: profile, retention: retention, series: options.seriesName, repository: repository, run: run)
     return follower.follow(report, status)
+  }
+
+  /// The profile, if its own sources go into its own series: only then its scheme and its retention have a say.
+  private func ownProfile(_ run: Invocation) -> Profile? {
+    guard let profile = run.profile, !sources.isGiven else { return nil }
+    let own = profile.seriesName(host: run.hostSetting(flag: description.host).value)
+    return (description.series ?? own) == own ? profile : nil
   }
 
   private func options(_ run: Invocation) throws -> BackupOptions {
     var options = BackupOptions()
     try sources.apply(to: &options, run.profile)
     excluding.apply(to: &options, run.profile?.source)
-    description.apply(to: &options, run)
+    description.apply(to: &options, run, isOwn: !sources.isGiven)
     options.dryRun = dryRun
     options.setCompression(level: try run.compressionLevel())
     options.readBack = !noReadBack && run.profile?.source.readBack != false

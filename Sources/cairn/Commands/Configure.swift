@@ -24,7 +24,9 @@ struct ConfigCheck: ParsableCommand, Verb {
 
   func perform(_ run: Invocation) throws -> ExitStatus {
     let configuration = try ConfigurationFiles(global, run.environment).read()
-    if let name = global.profile ?? run.environment.value(.profile) { _ = try configuration.usable(name) }
+    if let name = global.profile ?? run.environment.value(.profile), configuration.fatal.isEmpty, configuration.profile(name) == nil {
+      _ = try configuration.usable(name)
+    }
     let mistakes = configuration.allMistakes
     let notes = configuration.allNotes
     if run.console.json {

@@ -68,9 +68,7 @@ struct Forget: ParsableCommand, Verb {
     options.snapshots = ids
     options.policy = retention.policy
     // What is named, and options, take the place of the profile's policy.
-    if let profile = run.profile, ids.isEmpty, !retention.isGiven, !unsafeAllowRemoveAll {
-      options.policy = profile.retention?.policy(with: profile.scheme) ?? RetentionPolicy()
-    }
+    if let profile = run.profile, ids.isEmpty, !retention.isGiven { options.policy = try Self.policy(of: profile) }
     options.grouping = groupBy.flatMap(SnapshotGrouping.init) ?? .series
     options.filter = filters.filter(run)
     options.allowsRemovingAll = unsafeAllowRemoveAll
@@ -83,6 +81,16 @@ struct Forget: ParsableCommand, Verb {
     if run.console.json { view.printJSON(plan) } else { view.finish(count, isDryRun: dryRun, canUndo: !prune) }
     if prune { try free(repository, plan, run) }
     return plan.problems.isEmpty ? .success : .incomplete
+  }
+
+  /// - Throws: `CairnError(.usage)` when the profile has none: that its series is chosen is no reason to forget all of it.
+  private static func policy(of profile: Profile) throws -> RetentionPolicy {
+    guard let policy = profile.retention?.policy(with: profile.scheme), !policy.isEmpty else {
+      throw CairnError(
+        .usage, "The profile '\(profile.name)' does not say which snapshots to keep (\(profile.place.text)); nothing was forgotten.",
+        guidance: "Give it a section [profile.\(profile.name).retention], or use --keep options, or name snapshots.")
+    }
+    return policy
   }
 
   private func free(_ repository: Repository, _ plan: ForgetPlan, _ run: Invocation) throws {

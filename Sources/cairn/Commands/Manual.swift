@@ -12,6 +12,8 @@ struct Manual: ParsableCommand, Verb {
 
   @OptionGroup(title: "Global options") var global: GlobalOptions
 
+  var usesProfile: Bool { false }
+
   func perform(_ run: Invocation) throws -> ExitStatus {
     let commands = try CommandDescription.ofProgram().flattened
     for command in commands {

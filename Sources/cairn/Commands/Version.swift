@@ -7,6 +7,8 @@ struct Version: ParsableCommand, Verb {
 
   @OptionGroup(title: "Global options") var global: GlobalOptions
 
+  var usesProfile: Bool { false }
+
   func perform(_ run: Invocation) throws -> ExitStatus {
     let number = programVersion.split(separator: " ").last.map(String.init) ?? programVersion
     if global.json {

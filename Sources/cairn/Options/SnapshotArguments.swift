@@ -53,11 +53,13 @@ struct SnapshotArguments: ParsableArguments {
     if force && parent != nil { throw ValidationError("--force and --parent exclude each other.") }
   }
 
-  func apply(to options: inout BackupOptions, _ run: Invocation) {
+  /// - Parameter isOwn: whether the profile's own sources are backed up. Others make no snapshot of its series: it would take the place
+  ///   of one that has them.
+  func apply(to options: inout BackupOptions, _ run: Invocation, isOwn: Bool) {
     let profile = run.profile
     let recordedHost = run.hostSetting(flag: host)
     options.kind = kind ?? profile?.source.kind ?? .auto
-    options.seriesName = series ?? profile?.seriesName(host: recordedHost.value)
+    options.seriesName = series ?? (isOwn ? profile?.seriesName(host: recordedHost.value) : nil)
     options.tags = tag.isEmpty ? profile?.tags ?? [] : tag.flatMap(\.items)
     options.description = description ?? profile?.source.description
     options.host = recordedHost.origin == .standard ? nil : recordedHost.value

@@ -30,6 +30,9 @@ struct SourceArguments: ParsableArguments {
   @Flag(help: "Run the command behind '--' and back up what it prints; no snapshot when it fails.")
   var stdinFromCommand = false
 
+  /// Whether anything to back up is named.
+  var isGiven: Bool { !paths.isEmpty || hasLists || stdin }
+
   private var hasLists: Bool { !filesFrom.isEmpty || !filesFromVerbatim.isEmpty || !filesFromRaw.isEmpty }
 
   func validate() throws {
@@ -44,7 +47,7 @@ struct SourceArguments: ParsableArguments {
 
   /// Fills in the sources; those of the profile where none are named.
   func apply(to options: inout BackupOptions, _ profile: Profile?) throws {
-    if paths.isEmpty && !hasLists && !stdin { return try Self.apply(profile, to: &options) }
+    if !isGiven { return try Self.apply(profile, to: &options) }
     let name = stdinFilename?.bytes ?? Array("stdin".utf8)
     if stdin {
       options.standardInput = BackupOptions.StandardInput(name: name, origin: .descriptor(0))

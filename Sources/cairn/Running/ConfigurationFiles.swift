@@ -17,10 +17,12 @@ struct ConfigurationFiles {
       candidates = [file]
       isNamed = true
     } else {
-      candidates = [Array("/etc/cairn/cairn.toml".utf8)] + [Self.personal(environment)].compactMap(\.self)
+      candidates = [Self.system] + [Self.personal(environment)].compactMap(\.self)
       isNamed = false
     }
   }
+
+  private static let system = Array("/etc/cairn/cairn.toml".utf8)
 
   /// The file of the person who runs the program; nil without a home directory.
   static func personal(_ environment: EnvironmentVariables) -> [UInt8]? {
@@ -37,7 +39,7 @@ struct ConfigurationFiles {
     guard !files.isEmpty else {
       let places = candidates.reversed().map(Escaping.terminal).joined(separator: " nor ")
       throw CairnError(
-        .usage, "There is no configuration: neither \(places) is there.",
+        .usage, "There is no configuration that may be read: neither \(places).",
         guidance: "'cairn setup' makes one; 'cairn config example' prints one to begin with.")
     }
     return Configuration(files, home: home)
@@ -70,7 +72,9 @@ struct ConfigurationFiles {
       let count = try bytes.withUnsafeMutableBytes { try file.read(into: $0) }
       return Array(bytes[..<count])
     } catch let error as FileError {
-      if !isNamed && (error.errno == .noSuchFileOrDirectory || error.errno == .notDirectory) { return nil }
+      // That of the system may be for root alone.
+      let absent: [Errno] = [.noSuchFileOrDirectory, .notDirectory] + (path == Self.system ? [.permissionDenied] : [])
+      if !isNamed && absent.contains(error.errno) { return nil }
       throw CairnError(.usage, "Cannot read the configuration \(Escaping.terminal(path)): \(error.reason).")
     }
   }
