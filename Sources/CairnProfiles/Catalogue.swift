@@ -54,8 +54,10 @@ package enum Catalogue {
     Section(
       "profile.schedule", isCarriedOut: false,
       [
-        ("every", ""), ("days", "[\"mon\"]"), ("month-days", "[1]"), ("times", "[\"02:00\"]"), ("cron", ""), ("at-boot", "false"),
-        ("volumes", ""), ("watch", ""), ("quiet-period", "\"2m\""), ("minimum-interval", "\"1h\""), ("on-mains-power", "false"),
+        ("every", ""), ("days", "[\"mon\"] when weekly"), ("month-days", "[1] when monthly"), ("times", "[\"02:00\"]"), ("cron", ""),
+        ("at-boot", "false"),
+        ("volumes", ""), ("watch", ""), ("quiet-period", "\"2m\" with watch"), ("minimum-interval", "\"1h\" with watch"),
+        ("on-mains-power", "false"),
         ("random-delay", ""), ("catch-up", "true"),
       ]),
     Section(

@@ -33,10 +33,11 @@ package struct FirstProfile: Sendable {
   package var secret: RepositorySettings.Secret?
   package var every: Every
   package var keep: Keep
+  package var home: [UInt8]?
 
   package init(
     name: String, sources: [[UInt8]], repositoryName: String, repositoryPath: [UInt8]?, secret: RepositorySettings.Secret?, every: Every,
-    keep: Keep
+    keep: Keep, home: [UInt8]?
   ) {
     self.name = name
     self.sources = sources
@@ -45,6 +46,7 @@ package struct FirstProfile: Sendable {
     self.secret = secret
     self.every = every
     self.keep = keep
+    self.home = home
   }
 
   /// The sections as a file has them.
@@ -130,5 +132,10 @@ package struct FirstProfile: Sendable {
     "[\(header)]\n" + lines.map { "\($0.0) = \($0.1)\n" }.joined()
   }
 
-  private func quoted(_ path: [UInt8]) -> String { TOMLValue.quoted(String(decoding: path, as: UTF8.self)) }
+  /// With `~` for the home directory.
+  private func quoted(_ path: [UInt8]) -> String {
+    let text = String(decoding: path, as: UTF8.self)
+    guard let home, home != [0x2f], path == home || path.starts(with: home + [0x2f]) else { return TOMLValue.quoted(text) }
+    return TOMLValue.quoted("~" + String(decoding: path.dropFirst(home.count), as: UTF8.self))
+  }
 }

@@ -260,7 +260,7 @@ import Testing
     #expect(
       profile.notes.map(\.message) == [
         "'image' is understood, and this version does nothing with it yet",
-        "'hooks.before' is understood, and this version does nothing with it yet",
+        "'hooks' is understood, and this version does nothing with it yet",
       ])
   }
 

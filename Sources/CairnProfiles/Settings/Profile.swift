@@ -83,14 +83,17 @@ package struct Profile: Sendable {
     mistakes = []
     notes = []
     notePending(log)
-    mistakes = log.mistakes
+    mistakes = log.mistakes.sorted { ($0.place.line, $0.message) < ($1.place.line, $1.message) }
     notes = log.notices
   }
 
   /// What nothing carries out yet must not pass in silence.
   private func notePending(_ log: ConfigLog) {
+    var said: Set<Substring> = []
     for entry in entries where Catalogue.isPending(entry.key) {
-      log.notice(entry.place, "'\(entry.key)' is understood, and this version does nothing with it yet")
+      // Once for a section.
+      let part = entry.key.prefix { $0 != "." }
+      if said.insert(part).inserted { log.notice(entry.place, "'\(part)' is understood, and this version does nothing with it yet") }
     }
   }
 

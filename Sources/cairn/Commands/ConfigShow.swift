@@ -7,7 +7,7 @@ struct ConfigShow: ParsableCommand, Verb {
   static let configuration = CommandConfiguration(
     commandName: "show", abstract: "Prints what is in force, and where each value comes from.",
     discussion: """
-      With --profile all that a command would work with; --verbose also names what is not set. Without, the profiles that there are. \
+      With --profile all that a command would work with; --verbose names every key, also those that are not set. Without, the profiles that there are. \
       A flag beats a variable, a variable beats the file.
 
       EXAMPLES
@@ -19,7 +19,8 @@ struct ConfigShow: ParsableCommand, Verb {
 
   func perform(_ run: Invocation) throws -> ExitStatus {
     guard let profile = run.profile else { return try list(run) }
-    let rows = try SettingsTable(run, profile).rows.filter { global.json || global.verbose > 0 || !$0.value.isEmpty }
+    let settings = try SettingsTable(run, profile)
+    let rows = global.json || global.verbose > 0 ? settings.rows : settings.briefRows
     if run.console.json {
       run.console.line(
         JSONLine.object { line in

@@ -41,7 +41,8 @@ struct Setup: ParsableCommand, Verb {
     let secret = try wizard.secret(for: place)
     let profile = FirstProfile(
       name: wizard.name, sources: sources, repositoryName: place.name, repositoryPath: place.isKnown ? nil : place.path,
-      secret: secret.source, every: try wizard.every(every), keep: try wizard.keep(keep))
+      secret: secret.source, every: try wizard.every(every), keep: try wizard.keep(keep),
+      home: run.environment.system("HOME").map(RawArguments.bytes))
     let text = try wizard.text(with: profile)
     try wizard.confirm()
     let isNew = try wizard.prepareRepository(place, secret)

@@ -7,7 +7,7 @@ struct GlobalOptions: ParsableArguments {
     name: [.customShort("P"), .long], parsing: .unconditional,
     help: ArgumentHelp(
       "A profile of the configuration: the repository, what opens it, and the options that it sets. Else CAIRN_PROFILE.",
-      valueName: "name"))
+      valueName: "name"), completion: .custom { _, _, _ in ConfigurationFiles.profileNames() })
   var profile: String?
 
   @Option(

@@ -30,6 +30,17 @@ struct SettingsTable {
 
   let rows: [Row]
 
+  /// Without what is not set, and without the defaults of sections that the profile does not have.
+  var briefRows: [Row] {
+    let present = Set(rows.filter { $0.origin != .standard }.map { Self.section(of: $0.key) })
+    return rows.filter { row in
+      let section = Self.section(of: row.key)
+      return !row.value.isEmpty && (present.contains(section) || section.isEmpty || section == "repository")
+    }
+  }
+
+  private static func section(of key: String) -> Substring { key.lastIndex(of: ".").map { key[..<$0] } ?? "" }
+
   /// The keys of the catalogue in its order, with what flags and variables say in their place.
   init(_ run: Invocation, _ profile: Profile) throws {
     let entries = Dictionary(profile.entries.map { ($0.key, $0) }, uniquingKeysWith: { first, _ in first })
@@ -45,9 +56,10 @@ struct SettingsTable {
         } else if let entry = entries[name], !(Self.secrets.contains(name) && overrides["password"] != nil) {
           rows.append(Row(key: name, value: entry.value.description, origin: .file(entry.place)))
         } else {
-          let isSeries = name == "series"
-          let series = TOMLValue.quoted(profile.seriesName(host: run.hostSetting().value))
-          rows.append(Row(key: name, value: isSeries ? series : key.standard, origin: .standard))
+          let host = run.hostSetting().value
+          let value =
+            name == "series" ? TOMLValue.quoted(profile.seriesName(host: host)) : name == "host" ? TOMLValue.quoted(host) : key.standard
+          rows.append(Row(key: name, value: value, origin: .standard))
         }
       }
     }

@@ -11,9 +11,11 @@ struct ConfigurationFiles {
   let isNamed: Bool
   private let home: [UInt8]?
 
-  init(_ options: GlobalOptions, _ environment: EnvironmentVariables) {
+  init(_ options: GlobalOptions, _ environment: EnvironmentVariables) { self.init(config: options.config?.bytes, environment) }
+
+  private init(config: [UInt8]?, _ environment: EnvironmentVariables) {
     home = environment.system("HOME").map(RawArguments.bytes)
-    if let file = options.config?.bytes ?? environment.value(.configuration).map(RawArguments.bytes) {
+    if let file = config ?? environment.value(.configuration).map(RawArguments.bytes) {
       candidates = [file]
       isNamed = true
     } else {
@@ -29,6 +31,13 @@ struct ConfigurationFiles {
     let named = environment.system("XDG_CONFIG_HOME").flatMap { $0.hasPrefix("/") ? $0 : nil }
     let folder = named ?? environment.system("HOME").map { $0 + "/.config" }
     return folder.map { RawArguments.bytes(of: $0 + "/cairn/cairn.toml") }
+  }
+
+  /// For the completion of shells; empty when nothing can be read.
+  static func profileNames() -> [String] {
+    let files = ConfigurationFiles(config: nil, .ofProcess())
+    // `try?`: a shell that completes a word has no use for a message.
+    return (try? files.read())?.profiles.map(\.name) ?? []
   }
 
   /// Reads the files that there are.
