@@ -4,7 +4,7 @@ import CairnTestSupport
 extension FuzzedDecoders {
   /// Packs, index and trees. Whatever decodes must encode to the same bytes again, except where fields of a later version were skipped.
   static var storage: [DecoderFuzz.Decoder] {
-    get throws { try trees + packs + segments }
+    get throws { try trees + images + packs + segments }
   }
 
   private static var trees: [DecoderFuzz.Decoder] {
@@ -28,6 +28,37 @@ extension FuzzedDecoders {
           try same(bytes, try node.encodeRootItem())
         },
       ]
+    }
+  }
+
+  private static var images: [DecoderFuzz.Decoder] {
+    get throws {
+      [
+        DecoderFuzz.Decoder("image record", corpus: [try ImageRecordTests.full.encode(), try ImageRecordTests.minimal.encode()]) { bytes in
+          let record = try ImageRecord.decode(bytes)
+          try same(bytes, try record.encode())
+        },
+        disk("GPT", DiskSamples.gpt()), disk("MBR", DiskSamples.mbr()),
+        DecoderFuzz.Decoder("file system marks", corpus: DiskSamples.volumes) { bytes in
+          guard let probe = VolumeProbe(bytes) else { return }
+          guard probe.label.count <= Limits.imageTextBytes, probe.id.count <= 16 else { throw DecoderFuzz.Failure("a long label") }
+        },
+      ]
+    }
+  }
+
+  /// Mutations of the parts of a disk that hold its partition table; the checksums of a GPT are sometimes made right again.
+  private static func disk(_ name: String, _ sample: DiskSamples.Disk) -> DecoderFuzz.Decoder {
+    DecoderFuzz.Decoder(name, corpus: [sample.table]) { bytes in
+      for mended in [bytes, DiskSamples.withChecksums(bytes)] {
+        guard let table = try PartitionTable.read(size: sample.size, sector: nil, sample.source(mended)) else { continue }
+        guard table.partitions.allSatisfy({ !$0.range.isEmpty && $0.range.upperBound <= sample.size }) else {
+          throw DecoderFuzz.Failure("a partition outside of the disk")
+        }
+        guard zip(table.partitions, table.partitions.dropFirst()).allSatisfy({ $0.number < $1.number }) else {
+          throw DecoderFuzz.Failure("numbers of partitions do not ascend")
+        }
+      }
     }
   }
 

@@ -172,6 +172,9 @@ import Testing
     #expect(try ListLeaf.encode(ListLeaf.decode(leaf)) == leaf)
     let list = try page["tree-list-inner"].bytes("bytes")
     #expect(try ListInner.encode(ListInner.decode(list)) == list)
+    let image = try page["tree-image"].bytes("bytes")
+    let disk = try DirectoryLeaf.decode(image)
+    #expect(try disk[0].image == page["image-record"].bytes("bytes") && DirectoryLeaf.encode(disk) == image)
     let root = try page["tree-root-item"].bytes("bytes")
     #expect(try Node.decodeRootItem(root).encodeRootItem() == root)
   }
@@ -205,7 +208,7 @@ import Testing
     #expect(store.counts[.treeLeaf] == counts[0] && store.counts[.treeInner] ?? 0 == counts[1...].reduce(0, +))
   }
 
-  @Test(arguments: ["zstd-", "pack-", "parity-", "delta-", "tree-", "root-item-"])
+  @Test(arguments: ["zstd-", "pack-", "parity-", "delta-", "tree-", "image-", "root-item-"])
   func everyNegativeVectorIsRefusedForItsReason(prefix: String) throws {
     let vectors = page.negatives(prefix)
     #expect(!vectors.isEmpty)
@@ -232,6 +235,7 @@ import Testing
     case "parity-table": return { _ = try ParityTable.decode($0) }
     case "delta": return { _ = try IndexDelta.decode($0) }
     case "tree": return { _ = try TreeNode.decode($0) }
+    case "image": return { _ = try ImageRecord.decode($0) }
     case "root-item": return { _ = try Node.decodeRootItem($0) }
     default: throw VectorPage.Missing(description: "unknown decoder in \(vector.name)")
     }

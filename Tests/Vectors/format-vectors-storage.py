@@ -440,6 +440,15 @@ def trees():
     block("vector", "tree-list-inner", {"bytes": node(3, 2, number_id(1) + varint(100) + number_id(2) + varint(2**40))})
     root = item(b"", (2, b"\2"), (4, varint(0o755)))
     block("vector", "tree-root-item", {"bytes": root})
+    volumes = (
+        tlv((2, b"\1"), (4, varint(1 << 20) + varint(500 << 20)), (6, HASH[:16]), (8, HASH[16:]), (10, "Wurzel \u00e4".encode()), (12, varint(4)), (14, b"ext4"), (16, b"root"), (18, HASH[8:24]), (20, b"\1")),
+        tlv((2, b"\7"), (4, varint(501 << 20) + varint(4096))))
+    record = tlv(
+        (2, b"\1"), (4, varint(256 << 10)), (6, varint(512)), (8, varint(4096)), (10, b"\2"), (12, HASH[4:20]),
+        (14, b"".join(varint(len(v)) + v for v in volumes)), (16, varint(700 << 20) + varint(4096) + varint(800 << 20) + varint(512)))
+    block("vector", "image-record", {"bytes": record})
+    block("vector", "image-record-minimal", {"bytes": tlv((2, b"\3"), (4, varint(4096)))})
+    block("vector", "tree-image", {"bytes": leaf(item(b"sda", FILE, (18, varint(1 << 30)), (36, hole(1 << 30)), (46, b"\1"), (48, record), (52, b"\1")))})
     out.append("List trees of chunks of 1 MiB with SHA-256 ids 0, 1, 2 …; `nodes` counts them from the leaves up, as u32. Directory trees of files `f000000`, `f000001` … with nothing but size 7.")
     for count in (65, 10_000):
         root, height, counts = list_tree([(1 << 20, number_id(i)) for i in range(count)])
@@ -485,6 +494,19 @@ def tree_negatives():
         ("list-inner-empty", "invalid", node(3, 0, b"")), ("list-inner-nothing-below", "invalid", node(3, 1, id1 + b"\0")), ("list-inner-sum", "limitExceeded", node(3, 2, (id1 + varint(M64)) * 2)),
         ("chunk", "invalid", b"\x80" + bytes(7))):
         negative(f"tree-{name}", "tree", error, value)
+    entry = lambda *f: tlv((2, b"\3"), (4, varint(4096)), *f)
+    volume = lambda *f: tlv((4, b"\1\1"), *f)
+    held = lambda *v: entry((14, b"".join(varint(len(x)) + x for x in v)))
+    for name, error, value in (
+        ("no-source", "invalid", tlv((4, varint(4096)))), ("no-chunk", "invalid", tlv((2, b"\1"))), ("source", "unsupportedFeature", tlv((2, b"\4"), (4, varint(4096)))),
+        ("chunk", "invalid", tlv((2, b"\1"), (4, varint(1 << 24)))), ("table", "unsupportedFeature", entry((10, b"\3"))), ("id-without-table", "invalid", entry((12, b"x"))), ("odd-tag", "unsupportedFeature", entry((17, b"x"))),
+        ("volume-without-range", "invalid", held(tlv((2, b"\1")))), ("volume-empty", "invalid", held(tlv((4, b"\1\0")))), ("volume-too-long", "invalid", held(tlv((4, varint(2**63) + b"\1")))), ("volume-twice", "notCanonical", held(volume(), volume())),
+        ("volume-number-zero", "notCanonical", held(tlv((2, b"\0"), (4, b"\1\1")))), ("volume-used", "limitExceeded", held(volume((20, b"\2")))), ("volume-name", "invalid", held(volume((10, b"\xff")))),
+        ("volume-label-long", "limitExceeded", held(volume((16, b"x" * 257)))), ("volumes-257", "limitExceeded", held(*(tlv((2, varint(i)), (4, b"\1\1")) for i in range(1, 258)))),
+        ("unreadable-empty", "invalid", entry((16, b"\1\0"))), ("unreadable-overlap", "notCanonical", entry((16, b"\1\2\2\1")))):
+        negative(f"image-{name}", "image", error, value)
+    negative("tree-image-of-directory", "tree", "invalid", one((2, b"\2"), (48, entry())))
+    negative("tree-image-malformed", "tree", "invalid", file((48, b"\2\1\1")))
     negative("root-item-named", "root-item", "invalid", a)
     negative("root-item-trailing", "root-item", "trailingBytes", item(b"", FILE) + b"\0")
 

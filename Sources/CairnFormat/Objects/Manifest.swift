@@ -18,6 +18,8 @@ package struct SnapshotFlags: OptionSet, Sendable, Equatable {
   package static let incomplete = SnapshotFlags(rawValue: 2)
   /// Every frame was opened and compared again before it counted as stored.
   package static let readBack = SnapshotFlags(rawValue: 4)
+  /// The snapshot is the image of a disk, a partition or a file of one.
+  package static let image = SnapshotFlags(rawValue: 8)
 }
 
 /// The content of `snapshots/<session>-<hash>`: one snapshot.

@@ -33,6 +33,12 @@ package enum Limits {
   /// All extended attributes of one item together.
   package static let extendedAttributeBytes = 1 << 20
   package static let accountNameBytes = 256
+  /// What a file item says of the image that it is.
+  package static let imageRecordBytes = 256 << 10
+  package static let imageVolumes = 256
+  package static let imageUnreadableRanges = 4096
+  /// Names and labels in it.
+  package static let imageTextBytes = 256
   package static let pathDepth = 4096
   package static let treeHeight = 8
   package static let tlvNesting = 8

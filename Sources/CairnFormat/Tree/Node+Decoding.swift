@@ -84,6 +84,7 @@ struct NodeDecoder {
     case NodeField.subtree: node.subtree = try field.identifier32()
     case NodeField.subtreeSums: (node.subtreeEntries, node.subtreeBytes) = try field.pair()
     case NodeField.inodeFlags: node.inodeFlags = try field.number32()
+    case NodeField.image: node.image = try field.nonEmpty(Limits.imageRecordBytes, "image record")
     case NodeField.btime: node.btime = try field.time(relativeTo: node.ctime ?? node.mtime)
     case NodeField.flags: node.flags = NodeFlags(rawValue: try field.number())
     default:

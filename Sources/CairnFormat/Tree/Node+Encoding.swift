@@ -1,7 +1,7 @@
 extension Node {
   /// Bytes that `encode` certainly needs for this node, and a number that it never exceeds.
   var encodedBounds: (least: Int, most: Int) {
-    var least = name.count + user.count + group.count + linkTarget.count
+    var least = name.count + user.count + group.count + linkTarget.count + image.count
     var slack = 384
     for attribute in extendedAttributes {
       least += attribute.name.count + attribute.value.count
@@ -75,6 +75,7 @@ extension Node {
     }
     if subtreeEntries | subtreeBytes != 0 { writer.pair(NodeField.subtreeSums, subtreeEntries, subtreeBytes) }
     writer.number(NodeField.inodeFlags, UInt64(inodeFlags))
+    writer.counted(NodeField.image, image)
     if let btime { writer.time(NodeField.btime, btime, relativeTo: ctime ?? mtime) }
     writer.number(NodeField.flags, flags.rawValue)
   }

@@ -94,6 +94,8 @@ package struct Node: Hashable, Sendable {
   /// The sizes of all files below, at any depth.
   package var subtreeBytes: UInt64 = 0
   package var flags: NodeFlags = []
+  /// Files only: what `ImageRecord.encode` gives, where the content is that of a disk, a partition or a file of one.
+  package var image: [UInt8] = []
 
   package init(name: [UInt8], type: NodeType) {
     self.name = name

@@ -20,6 +20,7 @@ enum NodeField {
   static let subtree: UInt8 = 40
   static let subtreeSums: UInt8 = 42
   static let inodeFlags: UInt8 = 46
+  static let image: UInt8 = 48
   static let btime: UInt8 = 50
   static let flags: UInt8 = 52
 }
@@ -38,6 +39,10 @@ extension Node {
     for time in [mtime, ctime ?? .zero, btime ?? .zero] where time.nanoseconds >= 1_000_000_000 { throw .invalid("nanoseconds") }
     try validateAttributes()
     try validateContent()
+    guard !image.isEmpty else { return }
+    guard type == .file else { throw .invalid("image record") }
+    guard image.count <= Limits.imageRecordBytes else { throw .limitExceeded("image record") }
+    _ = try ImageRecord.decode(image)
   }
 
   private func validateAttributes() throws(FormatError) {
