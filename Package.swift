@@ -10,9 +10,10 @@ let swift: [SwiftSetting] = [
 /// Hooks for faults, and safety rules that can be switched off, exist in debug builds only; a release binary does not carry them.
 let faults: [SwiftSetting] = [.define("FAULT_INJECTION", .when(configuration: .debug))]
 
-/// The archives, not the shared objects: the binary runs where neither library is installed. This is why the module maps have
+/// The archives, not the shared objects: the binary runs where none of these libraries is installed. This is why the module maps have
 /// no `link` line.
 let archives: [LinkerSetting] = [.linkedLibrary(":libsodium.a"), .linkedLibrary(":libzstd.a")]
+let ext2fs: [LinkerSetting] = [.linkedLibrary(":libext2fs.a"), .linkedLibrary(":libcom_err.a")]
 
 /// With a static Swift runtime the release binary would still want the shared C++ and GCC runtimes; their archives take their place.
 /// The package manager itself asks for `-lstdc++`, so a linker script of that name stands first in the search path.
@@ -40,7 +41,7 @@ let package = Package(
   targets: [
     .systemLibrary(name: "CSodium", providers: [.apt(["libsodium-dev"])]),
     .systemLibrary(name: "CZstd", providers: [.apt(["libzstd-dev"])]),
-    .target(name: "CCairn", cSettings: [.unsafeFlags(["-O3"])]),
+    .target(name: "CCairn", cSettings: [.unsafeFlags(["-O3"])], linkerSettings: ext2fs),
     .target(
       name: "CairnSystem",
       dependencies: ["CCairn", errorNumbers],
