@@ -78,9 +78,6 @@ package enum Catalogue {
       [("check", "\"never\""), ("read-data-subset", ""), ("prove", "\"never\""), ("prove-files", "20"), ("metrics-file", "")]),
   ]
 
-  /// Single keys of sections that are carried out otherwise.
-  private static let pendingKeys: Set<String> = ["image"]
-
   /// The sections that have such a key.
   static func sections(with key: String) -> [String] { sections.filter { $0.keys.contains { $0.name == key } }.map(\.name) }
 
@@ -94,7 +91,7 @@ package enum Catalogue {
   ///
   /// - Parameter key: as `Profile.Entry` names it.
   package static func isPending(_ key: String) -> Bool {
-    guard let dot = key.lastIndex(of: ".") else { return pendingKeys.contains(key) }
+    guard let dot = key.lastIndex(of: ".") else { return false }
     let section = "profile." + key[..<dot]
     return sections.contains { $0.name == section && !$0.isCarriedOut }
   }

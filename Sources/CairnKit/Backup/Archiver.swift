@@ -39,12 +39,14 @@ struct Archiver {
   }
 
   /// Everything the threads share.
-  func makeRun(workers: Int) throws -> BackupRun {
-    let config = session.repository.config
-    let bufferBytes = max(Int(ContentReader.bigFile), 2 * Int(config.chunker.maximum))
+  ///
+  /// - Parameter chunker: nil = the repository's.
+  func makeRun(workers: Int, chunker: Chunker? = nil) throws -> BackupRun {
+    let chunker = try chunker ?? session.repository.makeChunker()
+    let bufferBytes = max(Int(ContentReader.bigFile), 2 * Int(chunker.parameters.maximum))
     let extra = max(0, min(2 * workers + 2, context.memoryBytes / 4 / bufferBytes))
     return BackupRun(
-      context: context, keys: session.repository.keys, chunker: try session.repository.makeChunker(),
+      context: context, keys: session.repository.keys, chunker: chunker,
       queue: WorkQueue(itemLimit: 2 * workers, chunkLimit: 2 * workers + 2, workers: workers),
       backlog: Backlog(limit: max(4096, context.memoryBytes / 8 / 512)),
       buffers: BufferPool(bufferBytes: bufferBytes, limit: workers + extra),
@@ -132,7 +134,7 @@ struct Archiver {
   }
 
   /// The tree without entries: the difference between equal snapshots.
-  private func emptyTree() throws -> BlobID {
+  func emptyTree() throws -> BlobID {
     let worker = session.makeWorker()
     var builder = DirectoryBuilder(keys: session.repository.keys)
     let tree = try builder.finish(store: { try worker.put($1, $0) })
@@ -149,7 +151,7 @@ private final class WalkResult: Sendable {
 }
 
 /// Carries something to the one thread that uses it from then on.
-private struct UncheckedBox<Value>: @unchecked Sendable {
+struct UncheckedBox<Value>: @unchecked Sendable {
   let value: Value
   init(_ value: Value) { self.value = value }
 }

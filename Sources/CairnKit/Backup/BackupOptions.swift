@@ -38,6 +38,8 @@ public struct BackupOptions: Sendable {
   /// Absolute; nil = the process's working directory.
   public var workingDirectory: [UInt8]?
   public var standardInput: StandardInput?
+  /// Instead of `sources`.
+  public var image: Image?
   public var kind: KindChoice = .auto
   /// Names the series; nil = derived from the host and the sources.
   public var seriesName: String?
@@ -132,6 +134,12 @@ public struct BackupReport: Sendable {
 package protocol BackupHooks: Sendable {
   /// Called on a worker thread. `path` is the entry's absolute path.
   func reached(_ point: BackupPoint, path: [UInt8])
+  /// Whether reading a range of an image is to fail as on a bad sector.
+  func fails(reading range: Range<UInt64>) -> Bool
+}
+
+extension BackupHooks {
+  package func fails(reading range: Range<UInt64>) -> Bool { false }
 }
 
 /// See `BackupHooks`.
@@ -142,4 +150,18 @@ package enum BackupPoint: Sendable {
   case opened
   /// The content is read and not yet compared with the file's state.
   case read
+}
+
+extension BackupOptions {
+  /// A disk, a partition or a file of one that is stored block by block, as one file.
+  public struct Image: Sendable {
+    /// As typed; a link to a device is followed when it is opened, and keeps its name in the snapshot.
+    public var path: [UInt8]
+    /// Stores zeros for what cannot be read and names it, instead of giving up.
+    public var skipsBadSectors = false
+    /// The length of the chunks; nil = by the size of the device.
+    package var chunkBytes: UInt32?
+
+    public init(path: [UInt8]) { self.path = path }
+  }
 }

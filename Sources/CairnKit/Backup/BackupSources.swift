@@ -19,10 +19,15 @@ struct BackupSources {
       let absolute = SourcePlan.source(input.name, workingDirectory: [0x2f]).absolute
       return BackupSources(plan: nil, paths: [PathNode.absolute(absolute).bytes()], count: 1)
     }
+    if let image = options.image {
+      guard options.sources.isEmpty else { throw CairnError(.usage, "An image and other sources cannot be backed up together.") }
+      let source = SourcePlan.source(image.path, workingDirectory: try workingDirectory(options, [image.path]))
+      return BackupSources(plan: nil, paths: [PathNode.absolute(source.absolute).bytes()], count: 1)
+    }
     guard !options.sources.isEmpty else {
       throw CairnError(.usage, "Nothing was named to back up.", guidance: "Name at least one file or directory.")
     }
-    let here = try workingDirectory(options)
+    let here = try workingDirectory(options, options.sources)
     let all = options.sources.filter { !$0.isEmpty }.map { SourcePlan.source($0, workingDirectory: here) }
     var found: [SourcePlan.Source] = []
     for source in all where try exists(source, context) {
@@ -42,10 +47,10 @@ struct BackupSources {
     sources.prefix(5).map(Escaping.terminal).joined(separator: ", ") + (sources.count > 5 ? ", …" : "")
   }
 
-  private static func workingDirectory(_ options: BackupOptions) throws -> [UInt8] {
+  static func workingDirectory(_ options: BackupOptions, _ sources: [[UInt8]]) throws -> [UInt8] {
     if let given = options.workingDirectory { return given }
     guard let path = getcwd(nil, 0) else {
-      guard options.sources.contains(where: { $0.first != 0x2f }) else { return [0x2f] }
+      guard sources.contains(where: { $0.first != 0x2f }) else { return [0x2f] }
       throw CairnError(.sourceMissing, "The working directory does not exist any more.", guidance: "Name the sources by absolute paths.")
     }
     defer { free(path) }

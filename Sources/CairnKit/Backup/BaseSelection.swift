@@ -37,13 +37,14 @@ struct BaseSelection {
 
   // MARK: - Names
 
-  /// The series of a host's source set, or of a name. The same sources in another order are the same series.
-  static func series(name: String?, host: [UInt8], paths: [[UInt8]], keys: KeySet) -> SeriesID {
+  /// The series of a host's source set, or of a name. The same sources in another order are the same series; an image and an ordinary
+  /// backup of one file are not.
+  static func series(name: String?, host: [UInt8], paths: [[UInt8]], isImage: Bool = false, keys: KeySet) -> SeriesID {
     var text: [UInt8]
     if let name {
       text = [1] + Array(name.utf8)
     } else {
-      text = [0] + host
+      text = [isImage ? 2 : 0] + host
       for path in paths.sorted(by: { $0.lexicographicallyPrecedes($1) }) { text += [0] + path }
     }
     return keys.derivedKey(.manifest, "cairn-series", text).withBytes { SeriesID(bytes: UnsafeRawBufferPointer(rebasing: $0[..<16])) }

@@ -42,6 +42,8 @@ struct ChangeDetector: Sendable {
   /// Compares an entry with the node of the same name in the base.
   func verdict(_ status: FileStatus, _ base: Node) -> Verdict {
     guard base.type == NodeType(status.type), !base.flags.contains(.changedWhileRead) else { return .content }
+    // An image may lack what its file systems do not use: it is not the content of the file.
+    guard base.image.isEmpty else { return .content }
     if status.type != .directory {
       guard base.size == Self.storedSize(status), ignoresInode || base.inode == status.inode else { return .content }
     }

@@ -11,6 +11,8 @@ struct ExtentReader {
   private let transfer = ChunkTransfer()
   private var collector = ListBuilder()
   private var read: UInt64 = 0
+  /// Chunks of nothing but zeros become holes.
+  var zerosAreHoles = false
   /// The longest chunk that zeros are cut into, once it is stored.
   private var zeros: ContentItem?
   /// Bytes at the start of the buffer that belong to chunks handed on.
@@ -103,6 +105,12 @@ struct ExtentReader {
     var start = range.lowerBound
     while start < range.upperBound {
       guard let size = run.chunker.nextCut(UnsafeRawBufferPointer(rebasing: bytes[start..<range.upperBound]), atEnd: atEnd) else { break }
+      if zerosAreHoles, ZeroRuns.isZero(UnsafeRawBufferPointer(rebasing: bytes[start..<(start + size)])) {
+        _ = transfer.deliver(transfer.issue(), ContentItem(length: UInt64(size), id: nil))
+        length += UInt64(size)
+        start += size
+        continue
+      }
       let job = ChunkJob(transfer: transfer, number: transfer.issue(), buffer: buffer, range: start..<(start + size))
       length += UInt64(size)
       let due = run.queue.exchange(job)

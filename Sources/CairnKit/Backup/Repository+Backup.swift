@@ -40,7 +40,8 @@ private struct BackupVerb {
     var filter = try EntryFilter(options)
     filter.ownDirectory = ownDirectory()
     let sources = try BackupSources.find(options, context)
-    let series = BaseSelection.series(name: options.seriesName, host: host, paths: sources.paths, keys: repository.keys)
+    let series = BaseSelection.series(
+      name: options.seriesName, host: host, paths: sources.paths, isImage: options.image != nil, keys: repository.keys)
     let client = BaseSelection.client(keys: repository.keys)
     var writer = WriterOptions()
     writer.packs.compression = options.compression
@@ -98,6 +99,7 @@ private struct BackupVerb {
 
   private func archive(_ archiver: Archiver, _ sources: BackupSources, _ chosen: BaseSelection) throws -> Archiver.Outcome {
     if let input = options.standardInput { return try archiver.archive(input, base: chosen.base) }
+    if let image = options.image { return try archiver.archive(image, base: chosen.base) }
     guard let plan = sources.plan else { throw CairnError(.sourceMissing, "There is nothing to back up.") }
     let outcome = try archiver.archive(plan, base: chosen.base)
     guard outcome.excludedSources < sources.count else {
@@ -190,6 +192,7 @@ private struct BackupVerb {
     manifest.excludes = (options.excludes.patterns + options.excludes.caseInsensitivePatterns).map { Array($0.utf8) }
     manifest.flags = problems > 0 ? [.incomplete] : []
     if options.readBack { manifest.flags.insert(.readBack) }
+    if options.image != nil { manifest.flags.insert(.image) }
     manifest.programVersion = options.programVersion
     do {
       manifest.rootNodeItem = try outcome.rootNode.map { try $0.withoutSubtree.encodeRootItem() }

@@ -48,7 +48,7 @@ extension Archiver {
     return Outcome(root: root.id, rootNode: nil, delta: nil, isUnchanged: false, tally: tally, excludedSources: 0)
   }
 
-  private static func blankNode(_ name: [UInt8], _ type: NodeType, _ mode: UInt32, _ nodes: inout NodeReader) -> Node {
+  static func blankNode(_ name: [UInt8], _ type: NodeType, _ mode: UInt32, _ nodes: inout NodeReader) -> Node {
     var node = Node(name: name, type: type)
     node.mode = mode
     node.uid = Host.userID

@@ -13,6 +13,8 @@ public struct Snapshot: Sendable {
   public var idHex: String { id.hexadecimal }
   /// The first eight digits of `idHex`.
   public var shortID: String { String(id.hexadecimal.prefix(8)) }
+  /// Whether it holds the image of a disk, a partition or a file of one.
+  public var isImage: Bool { manifest.flags.contains(.image) }
 }
 
 /// Snapshots and what was wrong with those that could not be read.

@@ -37,13 +37,18 @@ struct ExistingContent {
             Self.note(pieces[index], &equal)
           }
         }
-        for hole in holes where !differs { differs = try !isZero(hole.range, present) }
+        // Which holes matter in a destination is not told here.
+        for hole in holes where !differs && file.destination == nil { differs = try !isZero(hole.range, present) }
       } else {
         differs = true
       }
     } catch is FileError {
       // A bad block of the target, say: what was compared so far counts, the rest is fetched.
       differs = true
+    }
+    guard file.destination == nil else {
+      // Nothing is copied within the destination, so that only the number of bytes matters.
+      return run.tally.bytesSkipped.add(equal.reduce(0) { $0 + ($1.upperBound - $1.lowerBound) })
     }
     file.state.withLock { state in
       state.equal += equal

@@ -9,6 +9,8 @@ extension RestoreRun {
   ///
   /// - Throws: only what ends the restore.
   func finish(_ file: PendingFile) throws {
+    // Whoever gave a destination finishes it.
+    guard file.destination == nil else { return }
     defer { release(file.directory) }
     if !file.isFailed {
       do {
@@ -92,6 +94,7 @@ extension RestoreRun {
   /// One that had other names too may have lost some of them to the restore, which changes its ctime and nothing else.
   /// - Returns: nil when it is not, or may not be read.
   func openExisting(_ file: PendingFile) throws -> OpenFile? {
+    if let destination = file.destination { return destination }
     let directory = try directories.open(file.directory)
     do throws(FileError) {
       let present = try OpenFile.open(file.node.name, at: directory, .source)

@@ -118,7 +118,7 @@ struct FrameFetch: Sendable {
           let bytes = try blobs.read(piece.id, .data)
           guard bytes.count == Int(piece.length) else { throw CairnError.damaged("the content list", .invalid("a length")) }
           try bytes.withUnsafeBytes { try write(piece, $0, file) }
-        } catch { try run.fail(file, error) }
+        } catch { try fail(piece, file, error) }
       }
       if file.complete() { try run.finish(file) }
     }
@@ -127,13 +127,21 @@ struct FrameFetch: Sendable {
   private func deliver(_ piece: ContentPiece, _ bytes: UnsafeRawBufferPointer) throws {
     let file = window.files[Int(piece.file)]
     if !file.isFailed {
-      do { try write(piece, bytes, file) } catch { try run.fail(file, error) }
+      do { try write(piece, bytes, file) } catch { try fail(piece, file, error) }
     }
     if file.complete() { try run.finish(file) }
   }
 
+  /// A file that lacks a piece is given up; the rest of a destination is worth having.
+  private func fail(_ piece: ContentPiece, _ file: PendingFile, _ error: any Error) throws {
+    guard file.destination != nil else { return try run.fail(file, error) }
+    let end = piece.fileOffset + UInt64(piece.length) - 1
+    try run.note(error, file.path, during: "restoring bytes \(piece.fileOffset) to \(end)")
+  }
+
   private func write(_ piece: ContentPiece, _ bytes: UnsafeRawBufferPointer, _ file: PendingFile) throws {
-    let target = try run.temporary(of: file).file
+    let target = try file.destination ?? run.temporary(of: file).file
+    if file.destination != nil { run.tally.bytesRestored.add(UInt64(bytes.count)) }
     if run.options.sparse {
       try ZeroRuns.forEachData(bytes, at: piece.fileOffset) { range in
         try target.write(UnsafeRawBufferPointer(rebasing: bytes[range]), at: piece.fileOffset + UInt64(range.lowerBound))

@@ -17,6 +17,9 @@ final class PendingFile: @unchecked Sendable {
     var differs = false
   }
 
+  /// The file or device that the pieces go into at once, in place of what is there; nil for a file that is made anew.
+  let destination: OpenFile?
+
   let directory: RestoredDirectory
   /// Without content: that was taken apart into pieces.
   let node: Node
@@ -42,8 +45,11 @@ final class PendingFile: @unchecked Sendable {
     case trusted
   }
 
-  init(directory: RestoredDirectory, node: Node, existing: FileStatus?, comparison: Comparison, link: LinkSource?) {
+  init(
+    directory: RestoredDirectory, node: Node, existing: FileStatus?, comparison: Comparison, link: LinkSource?, destination: OpenFile? = nil
+  ) {
     self.directory = directory
+    self.destination = destination
     self.existing = existing
     self.comparison = comparison
     self.link = link

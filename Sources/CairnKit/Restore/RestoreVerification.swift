@@ -29,6 +29,17 @@ struct RestoreVerification {
   /// - Throws: `CancellationError`.
   func verify() throws {
     run.context.sink.report(.message("Verifying what was restored."))
+    try compare { try walk() }
+  }
+
+  /// Compares the content of one file, whatever else is in the target.
+  ///
+  /// - Throws: `CancellationError`.
+  func verify(_ node: Node, in file: OpenFile, path: [UInt8]) throws {
+    try compare { try queue(node, file, path, run.view.trees) }
+  }
+
+  private func compare(_ produce: () throws -> Void) throws {
     try ThreadScope.run { scope in
       scope.onFailure { [jobs] in jobs.cancel() }
       for number in 0..<max(1, run.context.threads ?? Host.processorCount) {
@@ -37,7 +48,7 @@ struct RestoreVerification {
           while let job = jobs.pop() { try Self.compare(job, run, worker) }
         }
       }
-      try walk()
+      try produce()
       jobs.close()
     }
   }

@@ -16,6 +16,7 @@ struct Backup: ParsableCommand, Verb {
         cairn backup ~/documents --exclude '*.tmp'
         cairn backup --profile home
         cairn backup --one-file-system / --exclude /proc --exclude-caches
+        cairn backup --image /dev/sda
         cairn backup --stdin-from-command --stdin-filename db.sql -- pg_dump mydb
       """,
     aliases: ["create"])

@@ -20,7 +20,7 @@ struct Ls: ParsableCommand, Verb {
   @Argument(help: ArgumentHelp("Only these files and directories.", valueName: "path"))
   var paths: [PathArgument] = []
 
-  @Flag(name: [.short, .long], help: "Show mode, owner, size and time.")
+  @Flag(name: [.short, .long], help: "Show mode, owner, size and time; of the image of a disk its partitions.")
   var long = false
 
   @Flag(inversion: .prefixedNo, help: "List directories below too.")
@@ -63,7 +63,9 @@ struct Ls: ParsableCommand, Verb {
 
   private func show(_ entry: ListedNode, _ console: Console) {
     guard console.json else {
-      return console.line(long ? NodeRecord.long(entry.node, path: entry.path) : Escaping.terminal(entry.path))
+      console.line(long ? NodeRecord.long(entry.node, path: entry.path) : Escaping.terminal(entry.path))
+      if long, let image = ImageView(entry.node) { for line in image.lines { console.line("  " + line) } }
+      return
     }
     console.line(
       JSONLine.object { line in

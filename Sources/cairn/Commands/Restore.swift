@@ -13,6 +13,7 @@ struct Restore: ParsableCommand, Verb {
         cairn restore latest --target /tmp/back
         cairn restore latest:/home/anna/letters --target ~/letters
         cairn restore latest --in-place --include /etc
+        cairn restore latest --image /dev/sdb
       """,
     aliases: ["extract"])
 
@@ -27,6 +28,7 @@ struct Restore: ParsableCommand, Verb {
   @Flag(help: "Restore to where the files came from.")
   var inPlace = false
 
+  @OptionGroup(title: "Images of disks") var image: ImageTargetArguments
   @OptionGroup(title: "Choosing") var choosing: IncludeArguments
 
   @Option(
@@ -58,7 +60,9 @@ struct Restore: ParsableCommand, Verb {
   var phase: String { "restore" }
 
   func validate() throws {
-    if inPlace == (target != nil) { throw ValidationError("Say where to: either --target DIRECTORY or --in-place.") }
+    guard [inPlace, target != nil, image.image != nil].filter({ $0 }).count == 1 else {
+      throw ValidationError("Say where to: either --target DIRECTORY, --in-place or --image DEVICE.")
+    }
   }
 
   func perform(_ run: Invocation) throws -> ExitStatus {
@@ -70,6 +74,15 @@ struct Restore: ParsableCommand, Verb {
     let isCertain = list.isComplete || !snapshot.selector.hasPrefix("latest")
     let chosen = try SnapshotSelector.resolve(
       snapshot.selector, in: list.snapshots, filter: filters.filter(run), forgotten: list.forgottenIDs)
+    let status: ExitStatus = isCertain ? .success : .incomplete
+    defer {
+      if !isCertain {
+        run.reporter.report(
+          .message("Some snapshots are missing or cannot be read: a later one than \(chosen.shortID) may be among them."))
+      }
+    }
+    if image.image != nil { return try image.restore(chosen, snapshot.path, dryRun: dryRun, repository, run) ?? status }
+    if inPlace, chosen.isImage { throw ImageTargetArguments.inPlace(chosen) }
     let place = try target?.bytes ?? InPlace.target(of: chosen, path: snapshot.path, in: repository.loadView())
     var options = RestoreOptions(snapshot: chosen, target: place)
     options.path = snapshot.path
@@ -85,51 +98,8 @@ struct Restore: ParsableCommand, Verb {
     if !run.console.json { run.console.remark("restoring \(SnapshotRecord.title(chosen)) to \(Escaping.terminal(place))") }
     let report = try run.withProgress { try repository.restore(options, context: run.context) }
     RestoreSummary(report: report, isDryRun: dryRun).print(to: run.console)
-    if !isCertain {
-      run.reporter.report(.message("Some snapshots are missing or cannot be read: a later one than \(chosen.shortID) may be among them."))
-    }
-    return report.problems > 0 || !isCertain ? .incomplete : .success
+    return report.problems > 0 ? .incomplete : status
   }
 }
 
 extension RestoreOptions.Overwrite: ExpressibleByArgument {}
-
-/// What a restore says at its end.
-private struct RestoreSummary {
-  let report: RestoreReport
-  let isDryRun: Bool
-
-  func print(to console: Console) {
-    guard !console.json else { return console.line(json) }
-    let would = isDryRun ? "would be " : ""
-    var line = "\(would)restored: \(Human.count(report.filesRestored, "file")), \(Human.bytes(report.bytesRestored))"
-    line += "; right already: \(report.filesUnchanged)"
-    if report.filesUpdated > 0 { line += "; metadata put right: \(report.filesUpdated)" }
-    if report.filesSkipped > 0 { line += "; left alone: \(report.filesSkipped)" }
-    if report.deleted > 0 { line += "; removed: \(report.deleted)" }
-    console.remark(line + " in \(Human.duration(report.seconds))")
-    if let count = report.filesVerified { console.remark("verified \(Human.count(count, "file"))") }
-    if report.problems > 0 {
-      console.remark("\(Human.count(report.problems, "problem")): see the lines above; everything else is restored")
-    }
-  }
-
-  private var json: JSONLine {
-    JSONLine.object { line in
-      line.member("message_type", "summary")
-      if isDryRun { line.member("dry_run", true) }
-      line.member("seconds_elapsed", UInt64(report.seconds))
-      line.member(
-        "total_files", report.filesRestored + report.filesUpdated + report.filesUnchanged + report.filesSkipped + report.directories)
-      line.member("files_restored", report.filesRestored + report.directories)
-      line.member("files_skipped", report.filesSkipped + report.filesUnchanged)
-      line.member("files_updated", report.filesUpdated)
-      line.member("files_deleted", report.deleted)
-      line.member("total_bytes", report.bytesRestored + report.bytesSkipped)
-      line.member("bytes_restored", report.bytesRestored)
-      line.member("bytes_skipped", report.bytesSkipped)
-      if let count = report.filesVerified { line.member("files_verified", count) }
-      line.member("error_count", report.problems)
-    }
-  }
-}

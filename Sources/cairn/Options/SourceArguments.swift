@@ -30,8 +30,18 @@ struct SourceArguments: ParsableArguments {
   @Flag(help: "Run the command behind '--' and back up what it prints; no snapshot when it fails.")
   var stdinFromCommand = false
 
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Back up a disk, a partition or a file of one as one file, block by block. Of ext2, ext3 and ext4 that are not in use only the "
+        + "blocks that hold something are read.", valueName: "device"), completion: .file())
+  var image: PathArgument?
+
+  @Flag(help: "With --image: store zeros for what cannot be read, name it, and end with exit status 3.")
+  var skipBadSectors = false
+
   /// Whether anything to back up is named.
-  var isGiven: Bool { !paths.isEmpty || hasLists || stdin }
+  var isGiven: Bool { !paths.isEmpty || hasLists || stdin || image != nil }
 
   private var hasLists: Bool { !filesFrom.isEmpty || !filesFromVerbatim.isEmpty || !filesFromRaw.isEmpty }
 
@@ -40,6 +50,9 @@ struct SourceArguments: ParsableArguments {
     if (stdin || stdinFromCommand) && hasLists { throw ValidationError("Standard input and --files-from exclude each other.") }
     if stdin && !paths.isEmpty { throw ValidationError("--stdin takes no paths.") }
     if stdinFromCommand && paths.isEmpty { throw ValidationError("--stdin-from-command needs a command behind '--'.") }
+    if image != nil && (stdin || stdinFromCommand || hasLists || !paths.isEmpty) {
+      throw ValidationError("--image takes one device or file, and nothing else is backed up with it.")
+    }
     if !stdin && !stdinFromCommand {
       if stdinFilename != nil { throw ValidationError("--stdin-filename needs --stdin or --stdin-from-command.") }
     }
@@ -47,7 +60,8 @@ struct SourceArguments: ParsableArguments {
 
   /// Fills in the sources; those of the profile where none are named.
   func apply(to options: inout BackupOptions, _ profile: Profile?) throws {
-    if !isGiven { return try Self.apply(profile, to: &options) }
+    if !isGiven { return try apply(profile, to: &options) }
+    if let image { return apply(image: image.bytes, to: &options) }
     let name = stdinFilename?.bytes ?? Array("stdin".utf8)
     if stdin {
       options.standardInput = BackupOptions.StandardInput(name: name, origin: .descriptor(0))
@@ -59,19 +73,20 @@ struct SourceArguments: ParsableArguments {
     }
   }
 
-  private static func apply(_ profile: Profile?, to options: inout BackupOptions) throws {
+  private func apply(image path: [UInt8], to options: inout BackupOptions) {
+    var image = BackupOptions.Image(path: path)
+    image.skipsBadSectors = skipBadSectors
+    options.image = image
+  }
+
+  private func apply(_ profile: Profile?, to options: inout BackupOptions) throws {
     guard let profile else {
       throw CairnError(
         .usage, "Nothing to back up: name files or directories, or use --files-from or --stdin, or --profile.",
         guidance: "'cairn help backup' tells more.")
     }
     let source = profile.source
-    if let image = source.image {
-      throw CairnError(
-        .usage,
-        "The profile '\(profile.name)' backs up the image of \(Escaping.terminal(image)), which this version cannot do "
-          + "(\(profile.place(of: "image").text)).")
-    }
+    if let image = source.image { return apply(image: image, to: &options) }
     if let command = source.command {
       let name = Array((source.commandFilename ?? "stdin").utf8)
       options.standardInput = BackupOptions.StandardInput(name: name, origin: .command(command))
@@ -83,7 +98,7 @@ struct SourceArguments: ParsableArguments {
         guidance: "Write sources = [\"/what/to/back/up\"] into it, or name files and directories.")
     }
     options.sources = source.paths ?? []
-    try read(source.filesFrom ?? [], source.filesFromVerbatim ?? [], source.filesFromRaw ?? [], to: &options)
+    try Self.read(source.filesFrom ?? [], source.filesFromVerbatim ?? [], source.filesFromRaw ?? [], to: &options)
   }
 
   private static func read(_ patterns: [[UInt8]], _ lines: [[UInt8]], _ raw: [[UInt8]], to options: inout BackupOptions) throws {

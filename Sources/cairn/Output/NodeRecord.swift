@@ -64,6 +64,7 @@ enum NodeRecord {
       line.member("device_major", node.rdevMajor)
       line.member("device_minor", node.rdevMinor)
     }
+    if let image = ImageView(node) { line.member("image") { image.write(to: &$0) } }
   }
 
   /// One line of `ls -l`: mode, owner, size, time, path.

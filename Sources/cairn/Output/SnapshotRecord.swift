@@ -16,6 +16,7 @@ enum SnapshotRecord {
     if !m.description.isEmpty { line.member("description", bytes: m.description) }
     line.member("program_version", m.programVersion)
     line.member("kind", name(of: m.kind))
+    if snapshot.isImage { line.member("image", true) }
     line.member("series", m.series.hexadecimal)
     if !m.seriesName.isEmpty { line.member("series_name", bytes: m.seriesName) }
     if let base = m.base { line.member("base", base.hexadecimal) }

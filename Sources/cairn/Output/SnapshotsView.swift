@@ -75,7 +75,12 @@ struct SnapshotsView {
       if let shown { cells += [shown.base(of: snapshot), shown.text(of: snapshot)] }
       cells.append(m.tags.map(Escaping.terminal).joined(separator: isCompact ? "," : "\n"))
       if let reasons { cells.append(index < reasons.count ? reasons[index].joined(separator: isCompact ? ", " : "\n") : "") }
-      if !isCompact { cells += [m.paths.map(Escaping.terminal).joined(separator: "\n"), Human.bytes(m.statistics.bytesProcessed)] }
+      if !isCompact {
+        cells += [
+          m.paths.map { Escaping.terminal($0) + (snapshot.isImage ? " (image)" : "") }.joined(separator: "\n"),
+          Human.bytes(m.statistics.bytesProcessed),
+        ]
+      }
       table.add(cells)
     }
     return table.lines()
