@@ -175,6 +175,7 @@ package enum ExampleConfiguration {
     [profile.disk]
     repository = "usb"
     image = "/dev/sdb"
+    skip-bad-sectors = false         # store zeros for what cannot be read, and name it
 
     [profile.disk.schedule]
     every = "monthly"

@@ -12,6 +12,7 @@ package struct SourceSettings: Sendable {
   package var commandFilename: String?
   /// A disk, a partition or a file that holds the image of one.
   package var image: [UInt8]?
+  package var skipBadSectors: Bool?
 
   package var exclude: [String]?
   package var iexclude: [String]?
@@ -43,6 +44,8 @@ package struct SourceSettings: Sendable {
     command = reader.strings("stdin-from-command")
     commandFilename = reader.string("stdin-filename")
     image = reader.path("image")
+    skipBadSectors = reader.boolean("skip-bad-sectors")
+    if skipBadSectors != nil && !reader.has("image") { reader.mistake("skip-bad-sectors", "needs 'image'") }
     let kinds = [("sources", hasPaths), ("stdin-from-command", command != nil), ("image", image != nil)].filter(\.1).map(\.0)
     if kinds.count > 1 { reader.mistake(kinds[1], "and '\(kinds[0])' exclude each other; make a profile for each") }
     if commandFilename != nil && command == nil && !reader.has("stdin-from-command") {

@@ -61,7 +61,7 @@ struct SourceArguments: ParsableArguments {
   /// Fills in the sources; those of the profile where none are named.
   func apply(to options: inout BackupOptions, _ profile: Profile?) throws {
     if !isGiven { return try apply(profile, to: &options) }
-    if let image { return apply(image: image.bytes, to: &options) }
+    if let image { return Self.apply(image: image.bytes, skipsBadSectors: skipBadSectors, to: &options) }
     let name = stdinFilename?.bytes ?? Array("stdin".utf8)
     if stdin {
       options.standardInput = BackupOptions.StandardInput(name: name, origin: .descriptor(0))
@@ -73,9 +73,9 @@ struct SourceArguments: ParsableArguments {
     }
   }
 
-  private func apply(image path: [UInt8], to options: inout BackupOptions) {
+  private static func apply(image path: [UInt8], skipsBadSectors: Bool, to options: inout BackupOptions) {
     var image = BackupOptions.Image(path: path)
-    image.skipsBadSectors = skipBadSectors
+    image.skipsBadSectors = skipsBadSectors
     options.image = image
   }
 
@@ -86,7 +86,9 @@ struct SourceArguments: ParsableArguments {
         guidance: "'cairn help backup' tells more.")
     }
     let source = profile.source
-    if let image = source.image { return apply(image: image, to: &options) }
+    if let image = source.image {
+      return Self.apply(image: image, skipsBadSectors: skipBadSectors || source.skipBadSectors == true, to: &options)
+    }
     if let command = source.command {
       let name = Array((source.commandFilename ?? "stdin").utf8)
       options.standardInput = BackupOptions.StandardInput(name: name, origin: .command(command))
