@@ -36,7 +36,8 @@ package enum Catalogue {
       "profile",
       [
         ("inherit", ""), ("repository", ""), ("sources", ""), ("files-from", ""), ("files-from-verbatim", ""), ("files-from-raw", ""),
-        ("stdin-from-command", ""), ("stdin-filename", "\"stdin\""), ("image", ""), ("skip-bad-sectors", "false"), ("exclude", ""), ("iexclude", ""),
+        ("stdin-from-command", ""), ("stdin-filename", "\"stdin\""), ("image", ""), ("skip-bad-sectors", "false"), ("exclude", ""),
+        ("iexclude", ""),
         ("exclude-file", ""), ("iexclude-file", ""), ("exclude-if-present", ""), ("exclude-caches", "false"), ("exclude-larger-than", ""),
         ("one-file-system", "false"), ("ignore-file", ""), ("tags", ""), ("host", "this machine's name"), ("series", "PROFILE@HOST"),
         ("description", ""), ("kind", "\"auto\""), ("ignore-inode", "false"), ("ignore-ctime", "false"), ("skip-if-unchanged", "false"),
