@@ -127,6 +127,19 @@ import Testing
     #expect(try listed().count == 2)
   }
 
+  @Test func aSnapshotThatCannotBeReadStaysAndIsNamed() throws {
+    try configure("[profile.p.retention]\nkeep-last = 1")
+    #expect(try backUp("2026-03-01", profile: "other").status == 0)
+    let folder = cairn.path + "/repository/snapshots"
+    let name = try #require(try FileManager.default.contentsOfDirectory(atPath: folder).first)
+    try FileManager.default.removeItem(atPath: folder + "/" + name)
+    try cairn.write("repository/snapshots/" + name, "garbage")
+    let result = try backUp("2026-03-02")
+    #expect(result.status == 3, "\(result.errors)")
+    #expect(result.errors.contains(name))
+    #expect(result.records.last?["status"] as? String == "done")
+  }
+
   @Test func otherSourcesAndAnotherSeriesTakeNoPartInTheProfile() throws {
     try configure("[profile.p.scheme]\nfull = \"always\"\nincremental = \"never\"\n[profile.p.retention]\nkeep-last = 1")
     #expect(try backUp("2026-03-01").status == 0)

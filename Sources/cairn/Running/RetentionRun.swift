@@ -23,8 +23,8 @@ struct RetentionRun {
       return status
     }
     do {
-      try apply()
-      return status
+      let isComplete = try apply()
+      return isComplete || status != .success ? status : .incomplete
     } catch is CancellationError {
       say("interrupted", "\(snapshot); retention was interrupted, and goes on with the next backup.", isWarning: true)
       return .interrupted
@@ -35,7 +35,8 @@ struct RetentionRun {
     }
   }
 
-  private func apply() throws {
+  /// - Returns: whether all snapshots could be read; those that cannot stay.
+  private func apply() throws -> Bool {
     guard let series else { throw CairnError(.usage, "The profile has no series.") }
     var outcome = Outcome()
     let policy = retention.policy(with: profile.scheme)
@@ -45,6 +46,7 @@ struct RetentionRun {
       options.filter.seriesName = series
       let plan = try repository.planForget(options)
       for problem in plan.problems { run.reporter.report(problem) }
+      outcome.isComplete = plan.problems.isEmpty
       for snapshot in plan.fromTheFuture { run.reporter.report(.message(ForgetView.warning(snapshot))) }
       outcome.forgotten = try repository.forget(plan)
       outcome.kept = plan.groups.reduce(0) { $0 + $1.retention.kept.count }
@@ -62,6 +64,7 @@ struct RetentionRun {
       run.reporter.report(.warning("Runs cannot be counted without a state directory, so nothing is pruned: run 'cairn prune' yourself."))
     }
     tell(outcome)
+    return outcome.isComplete
   }
 
   private struct Outcome {
@@ -69,6 +72,7 @@ struct RetentionRun {
     var kept = 0
     var pruned: PruneReport?
     var runsToPrune: Int?
+    var isComplete = true
   }
 
   private func tell(_ outcome: Outcome) {
