@@ -17,6 +17,14 @@ package final class Compressor {
   private let decompression: OpaquePointer
   private var level: Int32?
 
+  /// All of the largest group of chunks (4 MiB); zstd's own choice for the usual levels is half of that. Shorter input gets a window of
+  /// its own length, and nothing takes more memory for it.
+  private static let windowLog: Int32 = 22
+
+  /// What `CompressionLevel.auto` means. A hash table twice as large makes a disk image 1 % smaller and takes 13 % more time; level 4 takes
+  /// 30 % more for 0.8 %.
+  package static let automaticLevel: Int32 = 3
+
   /// A raw frame is kept unless compression saves at least one byte in this many (2 %).
   private static let leastSaving = 50
 
@@ -30,6 +38,7 @@ package final class Compressor {
     Self.set(compression, ZSTD_c_contentSizeFlag, 0)
     Self.set(compression, ZSTD_c_checksumFlag, 0)
     Self.set(compression, ZSTD_c_dictIDFlag, 0)
+    Self.set(compression, ZSTD_c_windowLog, Self.windowLog)
     ZSTD_DCtx_setParameter(decompression, ZSTD_d_windowLogMax, Limits.zstdWindowLog)
   }
 
