@@ -34,7 +34,7 @@ package enum SHA256Digest {
     package private(set) var rest: UnsafeRawBufferPointer
     private var state = SHA256State()
 
-    /// - Parameter bytes: have to stay as they are until `finish`.
+    /// - Parameter bytes: have to stay as they are until `finishRest` or `finish`.
     package init(_ bytes: UnsafeRawBufferPointer) { rest = bytes }
 
     /// Hashes `bytes` into `other`, and as many of its own while they last.
@@ -44,10 +44,21 @@ package enum SHA256Digest {
       rest = UnsafeRawBufferPointer(rebasing: rest[count...])
     }
 
-    /// The digest of the whole message.
-    package mutating func finish() -> ObjectHash {
+    /// Hashes all that was not hashed yet; the memory is not needed any more then.
+    package mutating func finishRest() {
       state.update(rest)
       rest = UnsafeRawBufferPointer(start: nil, count: 0)
+    }
+
+    /// Goes on with more of the message, after `finishRest`.
+    package mutating func append(_ bytes: UnsafeRawBufferPointer) {
+      finishRest()
+      rest = bytes
+    }
+
+    /// The digest of the whole message.
+    package mutating func finish() -> ObjectHash {
+      finishRest()
       return state.withDigest { ObjectHash(bytes: $0) }
     }
   }

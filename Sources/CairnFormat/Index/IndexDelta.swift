@@ -19,6 +19,9 @@ package struct IndexedPack: Equatable, Sendable {
     self.frames = frames
   }
 
+  /// Stored bytes of the longest frame.
+  package var largestFrame: Int { frames.reduce(0) { max($0, Int($1.encodedLength)) } }
+
   /// Calls `body` with each frame and its offset in the pack.
   package func forEachFrame<Failure>(_ body: (FrameEntry, UInt32) throws(Failure) -> Void) throws(Failure) {
     var offset = headerLength

@@ -44,7 +44,7 @@ struct Archiver {
   func makeRun(workers: Int, chunker: Chunker? = nil) throws -> BackupRun {
     let chunker = try chunker ?? session.repository.makeChunker()
     let bufferBytes = max(Int(ContentReader.bigFile), 2 * Int(chunker.parameters.maximum))
-    let extra = max(0, min(2 * workers + 2, context.memoryBytes / 4 / bufferBytes))
+    let extra = max(0, min(workers, context.memoryBytes / 4 / bufferBytes))
     return BackupRun(
       context: context, keys: session.repository.keys, chunker: chunker,
       queue: WorkQueue(itemLimit: 2 * workers, chunkLimit: 2 * workers + 2, workers: workers),

@@ -1,6 +1,7 @@
 import CairnFormat
 import CairnStorage
 import CairnSystem
+import Glibc
 
 /// Looks at packs for one thread, with buffers of its own.
 final class PackInspector {
@@ -126,21 +127,21 @@ final class PackInspector {
 
   /// Reads as much of the pack as there is, compares its hash, and opens every frame.
   private func readWhole(_ key: ObjectKey, _ name: PackName, _ expected: IndexedPack, size: UInt64, fault: ObjectFault?) throws {
-    let count = Int(min(size, expected.size))
-    let buffer = pack.bytes(Int(expected.size))
-    let (good, failure) = try read(key, into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<count]))
+    var window = Window(length: Int(min(size, expected.size)), capacity: max(Self.windowBytes, expected.largestFrame))
+    let memory = pack.bytes(window.capacity)
     // The pack's own hash is taken beside those of its blobs; then blobs are hashed two at a time, also those of two frames.
-    var whole = SHA256Digest.Companion(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+    var whole = SHA256Digest.Companion(UnsafeRawBufferPointer(rebasing: memory[..<0]))
     var bad: [(offset: UInt32, members: Int)] = []
     var opened: [Opened] = []
     func close() {
       for frame in compare(opened, beside: &whole) { bad.append((frame.offset, frame.entry.members.count)) }
       opened.removeAll(keepingCapacity: true)
     }
-    expected.forEachFrame { frame, offset in
-      let isThere = good.contains { $0.lowerBound <= Int(offset) && Int(offset) + Int(frame.encodedLength) <= $0.upperBound }
+    try expected.forEachFrame { frame, offset in
+      let place = Int(offset)..<Int(offset) + Int(frame.encodedLength)
+      while place.upperBound > window.end, window.end < window.length { try slide(&window, to: place.lowerBound, key, memory, &whole) }
       let room = opened.isEmpty ? raw.bytes(Int(frame.rawLength)) : otherRaw.bytes(Int(frame.rawLength))
-      if isThere, let content = open(frame, at: offset, in: UnsafeRawBufferPointer(buffer), expected, into: room) {
+      if let encoded = window.bytes(place, in: memory), let content = open(frame, encoded, expected, into: room) {
         opened.append(Opened(entry: frame, offset: offset, raw: content))
         if !whole.rest.isEmpty || opened.count == 2 || frame.members.count > 1 { close() }
       } else {
@@ -148,6 +149,8 @@ final class PackInspector {
       }
     }
     close()
+    while window.end < window.length { try slide(&window, to: window.end, key, memory, &whole) }
+    let failure = window.failure
     let hash = failure == nil ? whole.finish() : nil
     guard let what = try describe(key, expected, size: size, hash: hash, fault: fault, failure: failure, bad) else {
       return try checkIndex(expected)
@@ -191,37 +194,74 @@ final class PackInspector {
     return "\(what); \(blobs) of its \(expected.frames.reduce(0) { $0 + $1.members.count }) blobs cannot be read"
   }
 
-  /// Reads an object from its start, in pieces; where a piece cannot be read, goes on behind it.
-  ///
-  /// - Returns: the ranges that were read, and the first failure.
-  private func read(
-    _ key: ObjectKey, into buffer: UnsafeMutableRawBufferPointer
-  ) throws -> (good: [Range<Int>], failure: StorageError?) {
+  /// Bytes of a pack that are held at once, unless a frame is larger.
+  private static let windowBytes = 8 << 20
+  /// What a thread touches: the window, and two frames before compression.
+  static let memoryBytes = windowBytes + (8 << 20)
+
+  /// The part of a pack that lies in memory, from `start` to `end`.
+  private struct Window {
+    /// Of the pack, as far as it is there.
+    let length: Int
+    let capacity: Int
+    var start = 0
+    var end = 0
+    /// Ranges of the pack that could be read, ascending.
     var good: [Range<Int>] = []
+    /// The first failure.
     var failure: StorageError?
+
+    /// Nil where some of it could not be read.
+    func bytes(_ range: Range<Int>, in memory: UnsafeMutableRawBufferPointer) -> UnsafeRawBufferPointer? {
+      guard range.lowerBound >= start, good.contains(where: { $0.lowerBound <= range.lowerBound && range.upperBound <= $0.upperBound })
+      else { return nil }
+      return UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(memory)[range.lowerBound - start..<range.upperBound - start])
+    }
+  }
+
+  /// Moves the window forward: keeps what it has from `keep` on, which may be its end, and reads as much behind it as there is room for.
+  private func slide(
+    _ window: inout Window, to keep: Int, _ key: ObjectKey, _ memory: UnsafeMutableRawBufferPointer, _ whole: inout SHA256Digest.Companion
+  ) throws {
+    // Frames follow each other, and so never begin behind the window or before it.
+    let keep = min(max(keep, window.start), window.end)
+    whole.finishRest()
+    let kept = window.end - keep
+    if let base = memory.baseAddress, keep > window.start { memmove(base, base + (keep - window.start), kept) }
+    window.start = keep
+    let target = UnsafeMutableRawBufferPointer(rebasing: memory[kept..<min(window.capacity, window.length - keep)])
+    try read(key, &window, into: target)
+    whole.append(UnsafeRawBufferPointer(target))
+  }
+
+  /// Reads what follows the window, in pieces; where a piece cannot be read, goes on behind it.
+  private func read(_ key: ObjectKey, _ window: inout Window, into buffer: UnsafeMutableRawBufferPointer) throws {
     var offset = 0
     while offset < buffer.count {
       try run.context.cancellation.check()
       // Whole frames lie within a few of these; smaller ones would lose less to a bad block and cost more calls.
-      let end = min(offset + (failure == nil ? 4 << 20 : 64 << 10), buffer.count)
+      let end = min(offset + (window.failure == nil ? 4 << 20 : 64 << 10), buffer.count)
       let piece = UnsafeMutableRawBufferPointer(rebasing: buffer[offset..<end])
+      let place = window.end..<window.end + piece.count
       do throws(StorageError) {
-        try run.storage.readExactly(key, at: UInt64(offset), into: piece)
-        if let last = good.last, last.upperBound == offset {
-          good[good.count - 1] = last.lowerBound..<end
+        try run.storage.readExactly(key, at: UInt64(place.lowerBound), into: piece)
+        if let last = window.good.last, last.upperBound == place.lowerBound {
+          window.good[window.good.count - 1] = last.lowerBound..<place.upperBound
         } else {
-          good.append(offset..<end)
+          window.good.append(place)
         }
         run.bytesRead.add(UInt64(piece.count))
         run.context.counters.bytesDone.add(UInt64(piece.count))
-        offset = end
       } catch {
         // The piece once more in small steps, then past what cannot be read.
-        if failure != nil { offset = end }
-        failure = failure ?? error
+        if window.failure == nil {
+          window.failure = error
+          continue
+        }
       }
+      offset = end
+      window.end = place.upperBound
     }
-    return (good, failure)
   }
 
   /// A frame and its content before compression.
@@ -234,10 +274,8 @@ final class PackInspector {
   /// - Parameter room: at least as many bytes as the frame has before compression.
   /// - Returns: the content; nil when the frame does not open.
   private func open(
-    _ frame: FrameEntry, at offset: UInt32, in buffer: UnsafeRawBufferPointer, _ expected: IndexedPack,
-    into room: UnsafeMutableRawBufferPointer
+    _ frame: FrameEntry, _ encoded: UnsafeRawBufferPointer, _ expected: IndexedPack, into room: UnsafeMutableRawBufferPointer
   ) -> UnsafeRawBufferPointer? {
-    let encoded = UnsafeRawBufferPointer(rebasing: buffer[Int(offset)..<Int(offset) + Int(frame.encodedLength)])
     let content = UnsafeMutableRawBufferPointer(rebasing: room[..<Int(frame.rawLength)])
     do {
       try FrameCodec.open(
