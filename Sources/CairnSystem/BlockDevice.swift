@@ -59,7 +59,8 @@ package struct DeviceTable: Sendable {
   package struct Use: Sendable, Equatable {
     package var device: DeviceNumber
     package var reason: String
-    package var isMountedForWriting = false
+    /// Whether the device may be written to by it at any time.
+    package var mayWrite = true
   }
 
   package func isPartition(_ device: DeviceNumber) -> Bool { exists("\(folder(device))/partition") }
@@ -127,7 +128,7 @@ package struct DeviceTable: Sendable {
       else { return nil }
       let isWritable = [fields[5], fields[dash + 3]].allSatisfy { $0.split(separator: 0x2c).first.map(Array.init) == Array("rw".utf8) }
       let place = FileError.escaped(Self.unescaped(fields[4]))
-      return Use(device: device, reason: "it is mounted at '\(place)'", isMountedForWriting: isWritable)
+      return Use(device: device, reason: "it is mounted at '\(place)'", mayWrite: isWritable)
     }
   }
 

@@ -56,14 +56,14 @@ import Testing
   @Test func aPartitionIsInUseByWhatUsesIt() throws {
     let table = try machine()
     let mounted = table.uses(of: DeviceNumber(major: 8, minor: 1))
-    #expect(mounted.count == 1 && mounted[0].isMountedForWriting)
+    #expect(mounted.count == 1 && mounted[0].mayWrite)
     #expect(table.uses(of: DeviceNumber(major: 8, minor: 2)).map(\.reason) == ["it is part of dm-0 (vg-root)"])
     #expect(table.isPartition(DeviceNumber(major: 8, minor: 1)))
   }
 
   @Test func aMountForReadingIsAUseAndNotForWriting() throws {
     let uses = try machine().uses(of: DeviceNumber(major: 8, minor: 17))
-    #expect(uses.count == 1 && !uses[0].isMountedForWriting)
+    #expect(uses.count == 1 && !uses[0].mayWrite)
   }
 
   @Test func aDeviceThatNobodyUsesIsFree() throws {

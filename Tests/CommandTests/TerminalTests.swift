@@ -37,6 +37,20 @@ import Testing
     #expect(child.wait() == ExitStatus.interrupted.rawValue)
   }
 
+  @Test(arguments: [("yes", Int32(0)), ("no", 64)]) func overwritingADiskIsAskedFor(_ answer: String, _ status: Int32) throws {
+    let cairn = try CairnProcess.withRepository()
+    try cairn.directory.write("disk", [UInt8](repeating: 1, count: 100_000))
+    #expect(try cairn.run("backup", "--image", "disk").status == 0)
+    try cairn.directory.write("other", [2])
+    let terminal = try PseudoTerminal()
+    let child = try start(cairn, terminal, "restore", "latest", "--image", "other")
+    #expect(terminal.wait(for: "This overwrites the file 'other' (1 bytes). Type yes to go on: "))
+    terminal.type("\(answer)\n")
+    terminal.readToEnd()
+    #expect(child.wait() == status)
+    #expect(try cairn.directory.read("other").count == (status == 0 ? 100_000 : 1))
+  }
+
   @Test func namesNeverReachTheTerminalRaw() throws {
     let cairn = try CairnProcess.withRepository()
     try cairn.makeSource()

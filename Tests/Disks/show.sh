@@ -123,6 +123,22 @@ run backup --image "$disk"
 run restore latest --image "$copy" --yes
 losetup -d "$copy"
 
+say "a link to a device, and a disk whose partitions the kernel knows"
+ln -s "$disk" "$work/by-id"
+run backup --image "$work/by-id" --dry-run
+rm "$work/copy"; truncate -s "${size}M" "$work/copy"
+copy=$(losetup --show -f -P "$work/copy"); devices="$copy $devices"
+run restore latest --image "$copy" --yes
+if [ -e "/sys/block/${copy#/dev/}/${copy#/dev/}p1" ]; then
+  echo "the kernel has read the new partition table"
+  if [ -b "${copy}p1" ]; then
+    mount "${copy}p1" "$work/mnt"
+    refused 1 restore latest --image "$copy" --yes
+    umount "$work/mnt"
+  fi
+fi
+losetup -d "$copy"
+
 say "refused: mounted, too small, used by a loop device, not asked for"
 mount "$one" "$work/mnt"
 refused 1 restore latest --image "$one" --yes

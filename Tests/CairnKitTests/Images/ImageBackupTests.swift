@@ -109,6 +109,16 @@ import Testing
     #expect(try f.repository.loadView().snapshots.isEmpty)
   }
 
+  @Test func aLinkIsFollowedAndKeepsItsName() throws {
+    let f = try ImageFixture()
+    try f.directory.write("disk", Self.content())
+    try FileSystem.makeSymbolicLink(target: f.disk, at: try f.directory.open(), name: Array("by-id".utf8))
+    let snapshot = try f.snapshot { $0.image = BackupOptions.Image(path: Array("by-id".utf8)) }
+    let node = try #require(try f.base.nodes(snapshot)["/by-id"])
+    #expect(try node.type == .file && f.base.content(node) == Self.content())
+    #expect(snapshot.manifest.paths == [f.directory.path("by-id")])
+  }
+
   // MARK: - Bad sectors and changes
 
   private static let bad: [Range<UInt64>] = [

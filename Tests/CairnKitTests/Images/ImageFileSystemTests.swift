@@ -118,6 +118,23 @@ struct ImageFileSystemTests {
     #expect(try differences(f, snapshot) == 0)
   }
 
+  @Test func aFileSystemThatIsMountedMeanwhileEndsTheBackup() throws {
+    let f = try ImageFixture()
+    try f.makeFileSystem(tools, bytes: Self.bytes)
+    let disk = f.disk
+    let error = #expect(throws: CairnError.self) {
+      try f.report {
+        // The count of mounts in the superblock, once the content is being read.
+        $0.hooks = BadSectors(act: { range in
+          guard range.lowerBound > 1 << 20 else { return }
+          try? [9].withUnsafeBytes { try OpenFile.open(disk, [.write]).write($0, at: 1024 + 52) }
+        })
+      }
+    }
+    #expect(error?.message.contains("was mounted or changed while it was read") == true)
+    #expect(try f.repository.loadView().snapshots.isEmpty)
+  }
+
   @Test func aBitmapThatFailsItsChecksumMakesTheImageWhole() throws {
     let f = try ImageFixture()
     try f.makeFileSystem(tools, bytes: Self.bytes, options: ["-b", "4096"])

@@ -27,6 +27,11 @@ extension Archiver {
     run.context.counters.setCurrent(path)
     let content = try read(source, plan, run, workers: workers)
     try source.checkSize()
+    guard try !plan.isOutdated(source) else {
+      throw CairnError(
+        .failed, "A file system of '\(Escaping.terminal(path))' was mounted or changed while it was read. No snapshot was made.",
+        guidance: "Unmount or freeze it while the image is made.")
+    }
     return try finish(source, plan, run, content, place: place.stored.dropLast() + [name], base: base)
   }
 
@@ -38,11 +43,11 @@ extension Archiver {
 
   private func warnOfMounts(_ source: ImageSource) {
     guard let number = source.number else { return }
-    for use in DeviceTable().uses(of: number) where use.isMountedForWriting {
+    for use in DeviceTable().uses(of: number) where use.mayWrite {
       context.sink.report(
         .warning(
-          "'\(Escaping.terminal(source.path))': \(use.reason) for writing. Unless it is frozen, the image may hold a state that never was.")
-      )
+          "'\(Escaping.terminal(source.path))': \(use.reason), and may be written to. Unless it is frozen, the image may hold a state that "
+            + "never was."))
     }
   }
 

@@ -12,6 +12,8 @@ struct ImagePlan {
 
   private(set) var record: ImageRecord
   private(set) var areas: [Area] = []
+  /// Of each file system whose blocks in use are read, its superblock: it changes when somebody mounts it.
+  private var superblocks: [(offset: UInt64, bytes: [UInt8])] = []
   /// Sentences for the person, without the name of the image.
   private(set) var remarks: [String] = []
 
@@ -29,9 +31,20 @@ struct ImagePlan {
     for index in record.volumes.indices {
       guard let found = fileSystem(of: index, source) else { continue }
       record.volumes[index].holdsUsedBlocksOnly = true
+      let offset = record.volumes[index].range.lowerBound + 1024
+      superblocks.append((offset, try source.bytes(at: offset, count: 1024)))
       fileSystems.append((record.volumes[index].range, found))
     }
     cover(source.size, fileSystems)
+  }
+
+  /// Whether a file system was mounted or changed since its bitmaps were read: blocks may be in use now that were not.
+  func isOutdated(_ source: ImageSource) throws -> Bool {
+    try superblocks.contains { place in
+      // Whole pages are dropped only.
+      source.file.advise(.dontNeed, offset: place.offset / 4096 * 4096, length: 8192)
+      return try source.bytes(at: place.offset, count: 1024) != place.bytes
+    }
   }
 
   private mutating func addVolumes(_ source: ImageSource) throws {
