@@ -128,10 +128,12 @@ import Testing
 
   @Test func fiveQuestionsMakeAProfile() throws {
     let source = cairn.path + "/source"
+    let prompt = "     Password for the new repository"
     let (status, seen) = try answer([
       ("1/5", "/none\n"), ("There is no '/none'", source + "\n"), ("Something else?", "~/source/sub\n"),
       ("Something else? [no]: ~/source/sub\r\n     Something else?", "\n"),
-      ("2/5", "~/disk/repo\n"), ("3/5", "password\n"), ("new repository: ", "zebra\n"), ("again: ", "zebra\n"),
+      ("2/5", "~/disk/repo\n"), ("3/5", "password\n"), ("repository: ", "zebra\n"), ("again: ", "zebru\n"),
+      ("differ.\r\n\(prompt): ", "zebra\n"), ("differ.\r\n\(prompt): \r\n\(prompt) again: ", "zebra\n"),
       ("4/5", "sometimes\n"), ("Answer hourly", "weekly\n"), ("5/5", "6m\n"),
     ])
     #expect(status == 0, "\(seen)")

@@ -104,10 +104,13 @@ struct SetupWizard {
       } : true
     if wantsKeyFile { return try keyFile(folder + Array("/key".utf8), for: place) }
     let path = folder + Array("/\(name).password".utf8)
-    let password =
-      place.exists
-      ? try SecretInput.prompt("     Password of the repository: ") : try SecretInput.promptTwice("     Password for the new repository")
-    guard !password.isEmpty else { throw CairnError(.usage, "The password is empty.") }
+    let password = try again {
+      let password =
+        try place.exists
+        ? SecretInput.prompt("     Password of the repository: ") : SecretInput.promptTwice("     Password for the new repository")
+      guard !password.isEmpty else { throw CairnError(.usage, "The password is empty.") }
+      return password
+    }
     return Secret(source: .passwordFile(path), made: path, password: password)
   }
 
@@ -265,9 +268,9 @@ struct SetupWizard {
 
   /// Asks until the answer is one.
   private func ask<T>(_ question: String, standard: String, _ parse: (String) throws -> T) throws -> T {
-    while true {
+    try again {
       let line: [UInt8]?
-      do { line = try Terminal.read(prompt: question) } catch {
+      do throws(FileError) { line = try Terminal.read(prompt: question) } catch {
         if error.errno == .interrupted { throw CancellationError() }
         throw CairnError(.failed, "Cannot ask on the terminal: \(error.reason).")
       }
@@ -275,9 +278,14 @@ struct SetupWizard {
         throw CairnError(.failed, "The answers ended; nothing was changed.", guidance: "Answer by options; see 'cairn help setup'.")
       }
       let answer = String(decoding: line, as: UTF8.self).trimmingSpaces()
-      do { return try parse(answer.isEmpty ? standard : answer) } catch let error as CairnError where error.code == .usage {
-        run.console.complain("     " + error.message)
-      }
+      return try parse(answer.isEmpty ? standard : answer)
+    }
+  }
+
+  /// Until the answer is one; says what is wrong with the others.
+  private func again<T>(_ body: () throws -> T) throws -> T {
+    while true {
+      do { return try body() } catch let error as CairnError where error.code == .usage { run.console.complain("     " + error.message) }
     }
   }
 
