@@ -41,9 +41,9 @@ struct ContentPiece: Sendable {
 final class ContentWindow: @unchecked Sendable {
   // Unchecked: ownership moves with the message; while workers run, they only read it.
 
-  /// Two windows are under way, so pieces take at most 21 MB and files about 16 MB.
-  static let maximumPieces = 1 << 17
-  static let maximumFiles = 1 << 14
+  /// Two windows are under way, so pieces take at most 10 MB and files about 8 MB.
+  static let maximumPieces = 1 << 16
+  static let maximumFiles = 1 << 13
 
   struct Hole: Sendable {
     var file: UInt32
