@@ -11,12 +11,15 @@ package final class BufferPool: Sendable {
   package let bufferBytes: Int
   package let limit: Int
   private let state = Monitor(State())
+  private let onReturn: (@Sendable () -> Void)?
 
   /// - Parameters:
   ///   - bufferBytes: at least 1; rounded up to whole pages.
   ///   - limit: at least 1.
-  package init(bufferBytes: Int, limit: Int) {
+  ///   - onReturn: called after each return of a buffer, by the thread that let go of it: for those who wait for something else, too.
+  package init(bufferBytes: Int, limit: Int, onReturn: (@Sendable () -> Void)? = nil) {
     precondition(bufferBytes >= 1 && limit >= 1)
+    self.onReturn = onReturn
     self.bufferBytes = (bufferBytes + 4095) / 4096 * 4096
     self.limit = limit
   }
@@ -38,6 +41,7 @@ package final class BufferPool: Sendable {
   fileprivate func giveBack(_ start: UnsafeMutableRawPointer) {
     state.withLock { $0.free.append(start) }
     state.notifyOne()
+    onReturn?()
   }
 
   private func next(_ state: inout State) -> UnsafeMutableRawPointer? {

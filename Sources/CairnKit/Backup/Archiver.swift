@@ -45,11 +45,12 @@ struct Archiver {
     let chunker = try chunker ?? session.repository.makeChunker()
     let bufferBytes = max(Int(ContentReader.bigFile), 2 * Int(chunker.parameters.maximum))
     let extra = max(0, min(workers, context.memoryBytes / 4 / bufferBytes))
+    let queue = WorkQueue(itemLimit: 2 * workers, chunkLimit: 2 * workers + 2, workers: workers)
     return BackupRun(
-      context: context, keys: session.repository.keys, chunker: chunker,
-      queue: WorkQueue(itemLimit: 2 * workers, chunkLimit: 2 * workers + 2, workers: workers),
+      context: context, keys: session.repository.keys, chunker: chunker, queue: queue,
       backlog: Backlog(limit: max(4096, context.memoryBytes / 8 / 512)),
-      buffers: BufferPool(bufferBytes: bufferBytes, limit: workers + extra),
+      // Who waits for a buffer works on chunks meanwhile, and so sleeps in the queue.
+      buffers: BufferPool(bufferBytes: bufferBytes, limit: workers + extra) { queue.wake() },
       links: HardLinks(limit: max(1024, context.memoryBytes / 16 / 640)), accounts: accounts, tally: TallyBox(), root: RootBox(),
       reportsItems: options.reportsItems, hooks: options.hooks)
   }

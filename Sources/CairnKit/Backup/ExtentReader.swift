@@ -125,12 +125,10 @@ struct ExtentReader {
   /// Moves the bytes not cut yet to the start of a buffer that nobody else needs; returns their number.
   private mutating func nextBuffer(keeping range: Range<Int>) throws -> Int {
     let kept = UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer.bytes)[range])
-    if !transfer.isIdle, let fresh = run.buffers.tryTake() {
+    if let fresh = try freshBuffer() {
       fresh.bytes.copyMemory(from: kept)
       buffer = fresh
     } else {
-      // None is free: once all chunks are done the buffer in hand is. That needs no second buffer, so it always comes to an end.
-      try drain()
       try collect()
       if let start = buffer.bytes.baseAddress, let from = kept.baseAddress { memmove(start, from, kept.count) }
     }
@@ -138,17 +136,35 @@ struct ExtentReader {
     return range.count
   }
 
+  /// Waits for a buffer, helping with whatever chunks wait; nil once all chunks are done, because then the one in hand is free. That
+  /// needs no second buffer, so it always comes to an end.
+  private func freshBuffer() throws -> PooledBuffer? {
+    var fresh: PooledBuffer?
+    while !transfer.isIdle, fresh == nil {
+      let jobs = run.queue.popChunks {
+        if transfer.isIdle { return true }
+        fresh = run.buffers.tryTake()
+        return fresh != nil
+      }
+      if let jobs { try process(jobs) } else if fresh == nil { break }
+    }
+    guard fresh != nil || transfer.isIdle else { throw CancellationError() }
+    return fresh
+  }
+
   /// Waits for all chunks, helping with whatever chunks wait. The buffers belong to this worker alone afterwards.
   ///
   /// - Throws: `CancellationError` when the run is being stopped and chunks were dropped.
   func drain() throws {
-    while let jobs = run.queue.popChunks(orUntil: { transfer.isIdle }) {
-      do { try ChunkJob.process(jobs, worker, run) } catch {
-        run.queue.cancel()
-        throw error
-      }
-    }
+    while let jobs = run.queue.popChunks(orUntil: { transfer.isIdle }) { try process(jobs) }
     guard transfer.isIdle else { throw CancellationError() }
+  }
+
+  private func process(_ jobs: [ChunkJob]) throws {
+    do { try ChunkJob.process(jobs, worker, run) } catch {
+      run.queue.cancel()
+      throw error
+    }
   }
 
   private mutating func collect() throws {

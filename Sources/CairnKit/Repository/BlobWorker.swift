@@ -4,7 +4,7 @@ import Glibc
 
 /// One thread's way of storing blobs: hashes, asks whether they are wanted, groups the small ones and seals. Not Sendable.
 ///
-/// Holds two open groups (data and trees) of `Config.groupBytes` each, one four times as large, and two scratch buffers of the largest
+/// Holds two open groups (data and trees) of `Config.groupBytes` each, one four times as large, and a scratch buffer of the largest
 /// frame.
 package final class BlobWorker {
   private struct Group {
@@ -29,8 +29,8 @@ package final class BlobWorker {
   /// is not copied here.
   private var chunks: Group
   private let chunksLimit: Int
-  private let compressed: UnsafeMutableRawBufferPointer
-  private let opened: UnsafeMutableRawBufferPointer
+  /// Holds a compressed frame until it is sealed, and then what it opens to.
+  private let scratch: UnsafeMutableRawBufferPointer
 
   init(_ packs: PackWriter, claim: Claim?) {
     self.packs = packs
@@ -42,16 +42,14 @@ package final class BlobWorker {
     tree = Group(bytes: .allocate(byteCount: max(groupLimit, 1), alignment: 64))
     chunksLimit = min(4 * groupLimit, packs.maximumFrameBytes)
     chunks = Group(bytes: .allocate(byteCount: max(chunksLimit, 1), alignment: 64), isProbed: true)
-    compressed = .allocate(byteCount: Compressor.bound(packs.maximumFrameBytes), alignment: 64)
-    opened = .allocate(byteCount: packs.maximumFrameBytes, alignment: 64)
+    scratch = .allocate(byteCount: max(Compressor.bound(packs.maximumFrameBytes), packs.maximumFrameBytes), alignment: 64)
   }
 
   deinit {
     data.bytes.deallocate()
     tree.bytes.deallocate()
     chunks.bytes.deallocate()
-    compressed.deallocate()
-    opened.deallocate()
+    scratch.deallocate()
   }
 
   /// Stores a blob, unless a backup's repository or run has it already, and returns its id.
@@ -165,8 +163,8 @@ package final class BlobWorker {
 
   private func compress(_ raw: UnsafeRawBufferPointer) throws -> (UInt8, UnsafeRawBufferPointer) {
     guard let level else { return (Codec.raw, raw) }
-    let (codec, count) = try compressor.compress(raw, into: compressed, level: level)
-    return codec == Codec.raw ? (codec, raw) : (codec, UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(compressed)[..<count]))
+    let (codec, count) = try compressor.compress(raw, into: scratch, level: level)
+    return codec == Codec.raw ? (codec, raw) : (codec, UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(scratch)[..<count]))
   }
 
   /// Opens the sealed frame again and compares: nothing that did not come back as it went in is ever called stored.
@@ -177,7 +175,7 @@ package final class BlobWorker {
       isSame = try keys.withOpenedFrame(packClass: frame.packClass, codec: entry.codec, rawLength: entry.rawLength, frame.bytes) {
         content in
         guard entry.codec & ~Codec.aesGCM != Codec.raw else { return Self.areEqual(content, raw) }
-        let target = UnsafeMutableRawBufferPointer(rebasing: opened[..<raw.count])
+        let target = UnsafeMutableRawBufferPointer(rebasing: scratch[..<raw.count])
         try compressor.decompress(codec: entry.codec, content, into: target)
         return Self.areEqual(UnsafeRawBufferPointer(target), raw)
       }
