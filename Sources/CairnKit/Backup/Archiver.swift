@@ -49,8 +49,9 @@ struct Archiver {
     return BackupRun(
       context: context, keys: session.repository.keys, chunker: chunker, queue: queue,
       backlog: Backlog(limit: max(4096, context.memoryBytes / 8 / 512)),
-      // Who waits for a buffer works on chunks meanwhile, and so sleeps in the queue.
-      buffers: BufferPool(bufferBytes: bufferBytes, limit: workers + extra) { queue.wake() },
+      // Who waits for a buffer works on chunks meanwhile, and so sleeps in the queue. Weak: chunks that a cancelled queue still holds
+      // own buffers, and those the pool.
+      buffers: BufferPool(bufferBytes: bufferBytes, limit: workers + extra) { [weak queue] in queue?.wake() },
       links: HardLinks(limit: max(1024, context.memoryBytes / 16 / 640)), accounts: accounts, tally: TallyBox(), root: RootBox(),
       reportsItems: options.reportsItems, hooks: options.hooks)
   }

@@ -16,7 +16,7 @@ package final class PackWriter: Sendable {
     /// Threads that will store blobs; sizes the pool of frame buffers.
     package var workers = Host.processorCount
     /// Threads that write packs, each two data packs of its own, so that the frames of one file are spread as chance has it (leakage),
-    /// and two frames can be hashed at once: one thread takes 1.3 GB/s.
+    /// and two frames can be hashed at once.
     /// With none, whoever seals a frame writes it, and one thread alone does the same writes in the same order every time.
     package var savers = Host.processorCount > 4 ? 2 : 1
 
