@@ -56,10 +56,14 @@ let package = Package(
       swiftSettings: swift + faults),
     // The configuration file: profiles, and what they say.
     .target(name: "CairnProfiles", dependencies: ["CairnKit", "CairnFormat"], swiftSettings: swift),
+    // What happens around a run: schedules, hooks, notices, the journal and what is told from it.
+    .target(
+      name: "CairnAutomation", dependencies: ["CairnProfiles", "CairnKit", "CairnFormat", "CairnSystem", errorNumbers], swiftSettings: swift
+    ),
     .executableTarget(
       name: "cairn",
       dependencies: [
-        "CairnKit", "CairnProfiles", errorNumbers, .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "CairnKit", "CairnProfiles", "CairnAutomation", errorNumbers, .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: swift, linkerSettings: selfContained),
     // No part of what is shipped: `make growth` builds it.
@@ -85,7 +89,9 @@ let package = Package(
       swiftSettings: swift + faults),
     .testTarget(name: "CairnProfilesTests", dependencies: ["CairnProfiles", "CairnTestSupport"], swiftSettings: swift),
     .testTarget(
-      name: "CommandTests", dependencies: ["cairn", "CairnProfiles", "CairnTestSupport"], exclude: ["Help"],
+      name: "CairnAutomationTests", dependencies: ["CairnAutomation", "CairnProfiles", "CairnTestSupport"], swiftSettings: swift),
+    .testTarget(
+      name: "CommandTests", dependencies: ["cairn", "CairnProfiles", "CairnAutomation", "CairnTestSupport"], exclude: ["Help"],
       swiftSettings: swift),
   ]
 )

@@ -110,7 +110,7 @@ import Testing
     try configure("[profile.p.retention]\nkeep-last = 1\nprune-every = 2")
     let result = try cairn.run("backup", "-P", "p", setting: ["CAIRN_STATE_DIR": cairn.path + "/state"])
     #expect(result.status == ExitStatus.followUpFailed.rawValue)
-    #expect(result.errors.contains("is saved, but retention failed: The number of runs cannot be kept"))
+    #expect(result.errors.contains("is saved, but retention failed: What is to be known about runs cannot be kept"))
     #expect(try listed().count == 1)
     let json = try cairn.run("backup", "-P", "p", "--json", setting: ["CAIRN_STATE_DIR": cairn.path + "/state"])
     #expect(json.records.last?["status"] as? String == "failed")
