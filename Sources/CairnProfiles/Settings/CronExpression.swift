@@ -5,8 +5,9 @@ package struct CronExpression: Sendable, Equatable {
   /// As written.
   package let text: String
   /// A bit for each value; of the weekdays bit 0 is Sunday.
-  private let minutes, hours, monthDays, months, weekdays: UInt64
-  private let hasMonthDays: Bool, hasWeekdays: Bool
+  private let minuteBits, hourBits, monthDayBits, monthBits, weekdayBits: UInt64
+  /// Whether the field is restricted for the rule that either day suffices: it does not begin with `*`.
+  package let hasMonthDays: Bool, hasWeekdays: Bool
 
   package init?(_ text: String) {
     let words = [
@@ -22,27 +23,36 @@ package struct CronExpression: Sendable, Equatable {
       let weekdays = Self.field(fields[4], 0...7, dayNames, first: 0)
     else { return nil }
     self.text = text
-    self.minutes = minutes
-    self.hours = hours
-    self.monthDays = monthDays
-    self.months = months
+    minuteBits = minutes
+    hourBits = hours
+    monthDayBits = monthDays
+    monthBits = months
     // 7 is Sunday too.
-    self.weekdays = (weekdays | weekdays >> 7) & 0x7f
+    weekdayBits = (weekdays | weekdays >> 7) & 0x7f
     hasMonthDays = !fields[2].hasPrefix("*")
     hasWeekdays = !fields[4].hasPrefix("*")
   }
 
+  /// The values of each field, in order; of weekdays 0 = Sunday … 6 = Saturday.
+  package var minutes: [Int] { Self.values(minuteBits) }
+  package var hours: [Int] { Self.values(hourBits) }
+  package var monthDays: [Int] { Self.values(monthDayBits) }
+  package var months: [Int] { Self.values(monthBits) }
+  package var weekdays: [Int] { Self.values(weekdayBits) }
+
+  private static func values(_ bits: UInt64) -> [Int] { (0..<64).filter { has(bits, $0) } }
+
   /// - Parameter weekday: 0 = Sunday … 6 = Saturday.
   package func matches(minute: Int, hour: Int, day: Int, month: Int, weekday: Int) -> Bool {
-    guard Self.has(minutes, minute), Self.has(hours, hour) else { return false }
+    guard Self.has(minuteBits, minute), Self.has(hourBits, hour) else { return false }
     return matches(day: day, month: month, weekday: weekday)
   }
 
   /// Whether any minute of the day matches.
   package func matches(day: Int, month: Int, weekday: Int) -> Bool {
-    guard Self.has(months, month) else { return false }
-    let byMonthDay = Self.has(monthDays, day)
-    let byWeekday = Self.has(weekdays, weekday)
+    guard Self.has(monthBits, month) else { return false }
+    let byMonthDay = Self.has(monthDayBits, day)
+    let byWeekday = Self.has(weekdayBits, weekday)
     return hasMonthDays && hasWeekdays ? byMonthDay || byWeekday : byMonthDay && byWeekday
   }
 
@@ -51,7 +61,7 @@ package struct CronExpression: Sendable, Equatable {
     if hasWeekdays { return true }
     let longest = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
     return longest.indices.contains { month in
-      Self.has(months, month + 1) && (1...longest[month]).contains { Self.has(monthDays, $0) }
+      Self.has(monthBits, month + 1) && (1...longest[month]).contains { Self.has(monthDayBits, $0) }
     }
   }
 
