@@ -15,6 +15,7 @@
 #include <sys/auxv.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -316,6 +317,18 @@ int cairn_watch_signal(int signal) {
   fcntl(watch_pipe[1], F_SETFL, O_NONBLOCK);
   struct sigaction action = {.sa_handler = watch_handler, .sa_flags = SA_RESTART};
   return sigaction(signal, &action, NULL) < 0 ? -errno : watch_pipe[0];
+}
+
+int cairn_set_nonblocking(int descriptor) {
+  int flags = fcntl(descriptor, F_GETFL);
+  return flags < 0 ? -errno : result(fcntl(descriptor, F_SETFL, flags | O_NONBLOCK));
+}
+
+int cairn_memory_file(void) { return result(memfd_create("cairn", MFD_CLOEXEC)); }
+
+int cairn_set_io_priority(int io_class, int priority) {
+  enum { process = 1, class_shift = 13 };  // IOPRIO_WHO_PROCESS, IOPRIO_CLASS_SHIFT
+  return result(syscall(SYS_ioprio_set, process, 0, io_class << class_shift | priority));
 }
 
 void cairn_return_freed_memory(size_t threshold) {

@@ -32,31 +32,65 @@ package final class ChildProcess: Sendable {
   /// - Parameters:
   ///   - stdin: a descriptor the child reads from; nil gives it /dev/null.
   ///   - captureStandardOutput: else the child shares ours. Standard error is always shared.
+  package static func spawn(_ command: Command, stdin: CInt? = nil, captureStandardOutput: Bool) throws(FileError) -> ChildProcess {
+    let pipe = captureStandardOutput ? try makePipe() : nil
+    return try spawn(command, stdin: stdin, pipe: pipe, .output)
+  }
+
+  /// Starts the command in a process group of its own, with both outputs in one pipe that never blocks whoever reads it.
+  ///
+  /// - Parameters:
+  ///   - stdin: as above.
   ///   - environment: the child's whole environment as `NAME=value`; nil passes ours on.
-  package static func spawn(
-    _ command: Command, stdin: CInt? = nil, captureStandardOutput: Bool, environment: [String]? = nil
+  static func spawnGroup(_ command: Command, stdin: CInt?, environment: [[UInt8]]?) throws(FileError) -> ChildProcess {
+    let pipe = try makePipe()
+    try checked(outcome(cairn_set_nonblocking(pipe.read.descriptor)), "prepare a pipe", [])
+    return try spawn(command, stdin: stdin, pipe: pipe, .group, environment)
+  }
+
+  /// What of the child goes where.
+  private enum Arrangement {
+    /// Standard output into the pipe, if there is one; standard error stays ours.
+    case output
+    /// Both into the pipe, and a process group of its own.
+    case group
+  }
+
+  private static func spawn(
+    _ command: Command, stdin: CInt?, pipe: (read: OpenFile, write: OpenFile)?, _ arrangement: Arrangement, _ environment: [[UInt8]]? = nil
   ) throws(FileError) -> ChildProcess {
     let arguments: [[UInt8]] =
       switch command {
       case .shell(let text): [Array("/bin/sh".utf8), Array("-c".utf8), Array(text.utf8)]
       case .arguments(let list): list
       }
-    guard let program = arguments.first, !arguments.contains(where: { $0.contains(0) }) else {
+    guard !arguments.isEmpty, !arguments.contains(where: { $0.contains(0) }) else {
       throw failure(-Int(EINVAL), "run", arguments.first ?? [])
     }
     let input = stdin == nil ? try OpenFile.open(Array("/dev/null".utf8), .read) : nil
-    let pipe = captureStandardOutput ? try makePipe(program) : nil
     defer { withExtendedLifetime((input, pipe)) {} }
-    let process = try start(arguments, input: stdin ?? input?.descriptor ?? 0, output: pipe?.write.descriptor, environment)
+    let process = try start(
+      arguments, input: stdin ?? input?.descriptor ?? 0, output: pipe?.write.descriptor, arrangement, environment)
     return ChildProcess(processID: process, standardOutput: pipe?.read)
   }
 
   /// Waits for the end of the child; every call after the first returns at once.
   package func wait() throws(FileError) -> ExitStatus {
+    while true {
+      if let status = try look(0) { return status }
+    }
+  }
+
+  /// How the child ended; nil while it runs.
+  func poll() throws(FileError) -> ExitStatus? { try look(WNOHANG) }
+
+  private func look(_ options: CInt) throws(FileError) -> ExitStatus? {
     try status.withLock { status throws(FileError) in
       if let status { return status }
       var code: Int32 = 0
-      try checked(retrying(.lock) { outcome(waitpid(processID, &code, 0)) }, "wait for the process", Array(String(processID).utf8))
+      let found = try checked(
+        retrying(.lock) { outcome(waitpid(processID, &code, options)) }, "wait for the process", Array(String(processID).utf8))
+      guard found > 0 else { return nil }
       let signal = code & 0x7f
       let result = signal == 0 ? ExitStatus.exited((code >> 8) & 0xff) : .signaled(signal)
       status = result
@@ -69,18 +103,21 @@ package final class ChildProcess: Sendable {
     status.withLock { if $0 == nil { _ = kill(processID, signal) } }
   }
 
-  private static func makePipe(_ program: [UInt8]) throws(FileError) -> (read: OpenFile, write: OpenFile) {
+  private static func makePipe() throws(FileError) -> (read: OpenFile, write: OpenFile) {
     var ends: [CInt] = [-1, -1]
-    try checked(Int(cairn_pipe(&ends)), "make a pipe to", program)
-    return (OpenFile(adopting: ends[0], path: program), OpenFile(adopting: ends[1], path: program))
+    try checked(Int(cairn_pipe(&ends)), "make a pipe", [])
+    return (OpenFile(adopting: ends[0]), OpenFile(adopting: ends[1]))
   }
 
-  private static func start(_ arguments: [[UInt8]], input: CInt, output: CInt?, _ environment: [String]?) throws(FileError) -> Int32 {
+  private static func start(
+    _ arguments: [[UInt8]], input: CInt, output: CInt?, _ arrangement: Arrangement, _ environment: [[UInt8]]?
+  ) throws(FileError) -> Int32 {
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)
     defer { posix_spawn_file_actions_destroy(&actions) }
     posix_spawn_file_actions_adddup2(&actions, input, 0)
     if let output { posix_spawn_file_actions_adddup2(&actions, output, 1) }
+    if let output, arrangement == .group { posix_spawn_file_actions_adddup2(&actions, output, 2) }
     var attributes = posix_spawnattr_t()
     posix_spawnattr_init(&attributes)
     defer { posix_spawnattr_destroy(&attributes) }
@@ -90,12 +127,14 @@ package final class ChildProcess: Sendable {
     posix_spawnattr_setsigmask(&attributes, &signals)
     for signal in [SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE] { sigaddset(&signals, signal) }
     posix_spawnattr_setsigdefault(&attributes, &signals)
-    posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
+    // Group 0 is a new one, numbered as the child.
+    let group = arrangement == .group ? POSIX_SPAWN_SETPGROUP : 0
+    posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | group))
     var process: pid_t = 0
     let code = withCStrings(arguments) { argv in
       guard let program = argv[0] else { return EINVAL }
       guard let environment else { return posix_spawnp(&process, program, &actions, &attributes, argv, environ) }
-      return withCStrings(environment.map { Array($0.utf8) }) { posix_spawnp(&process, program, &actions, &attributes, argv, $0) }
+      return withCStrings(environment) { posix_spawnp(&process, program, &actions, &attributes, argv, $0) }
     }
     guard code == 0 else { throw failure(-Int(code), "run", arguments[0]) }
     return process

@@ -105,3 +105,19 @@ package enum Host {
     String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
   }
 }
+
+/// How much of the machine this process takes. Both hold for the calling thread, for the threads and children that it starts from then on.
+package enum ProcessPriority {
+  /// What nice(1) sets: -20 (first) … 19.
+  package static func setNice(_ value: Int) throws(FileError) {
+    try checked(outcome(setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, CInt(value))), "set the priority", [])
+  }
+
+  /// Only when nobody else wants the disk.
+  package static func setIdleIO() throws(FileError) { try checked(Int(cairn_set_io_priority(3, 0)), "set the I/O class", []) }
+
+  /// - Parameter priority: 0 (first) … 7.
+  package static func setBestEffortIO(_ priority: Int) throws(FileError) {
+    try checked(Int(cairn_set_io_priority(2, CInt(priority))), "set the I/O class", [])
+  }
+}

@@ -80,6 +80,11 @@ int cairn_remove_attribute(int descriptor, const char *name, const char *key);
 /// getrandom(2), pipe2(2) with O_CLOEXEC and pthread_setname_np(3): GNU extensions that Swift's Glibc does not show.
 long cairn_random(void *buffer, size_t size);
 int cairn_pipe(int *ends);
+int cairn_set_nonblocking(int descriptor);
+/// memfd_create(2): a file in memory, without a name.
+int cairn_memory_file(void);
+/// ioprio_set(2) for the calling thread and the threads that it starts from then on; the class is 2 (best effort) or 3 (idle).
+int cairn_set_io_priority(int io_class, int priority);
 void cairn_name_thread(const char *name);
 
 /// Two pointers per thread, for the fault script and the simulated process of a test.
