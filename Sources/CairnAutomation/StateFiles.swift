@@ -40,7 +40,7 @@ package struct StateFiles: Sendable {
   /// - Throws: `CairnError(.failed)` when there can be no such file.
   package func lock(profile: String) throws -> OpenFile? {
     try keeping { folder in
-      let file = try OpenFile.open(Array("\(profile).lock".utf8), at: folder, [.write, .create, .noFollow], mode: 0o600)
+      let file = try OpenFile.open(Array("\(profile).lock".utf8), at: folder, [.read, .write, .create, .noFollow], mode: 0o600)
       return file.tryLockExclusive() ? file : nil
     }
   }

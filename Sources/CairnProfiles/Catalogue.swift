@@ -62,14 +62,14 @@ package enum Catalogue {
         ("random-delay", ""), ("catch-up", "true"),
       ]),
     Section(
-      "profile.hooks", isCarriedOut: false,
+      "profile.hooks",
       [("before", ""), ("after", ""), ("on-failure", ""), ("finally", ""), ("time-limit", "\"10m\"")]),
     Section(
-      "profile.notify", isCarriedOut: false, [("time-limit", "\"30s\""), ("webhook", ""), ("ping", ""), ("mail", "")]),
-    Section("profile.notify.webhook", isCarriedOut: false, [("url", ""), ("on", "[\"incomplete\", \"failure\"]")]),
-    Section("profile.notify.ping", isCarriedOut: false, [("start", ""), ("success", ""), ("fail", "")]),
+      "profile.notify", [("time-limit", "\"30s\""), ("webhook", ""), ("ping", ""), ("mail", "")]),
+    Section("profile.notify.webhook", [("url", ""), ("on", "[\"incomplete\", \"failure\"]")]),
+    Section("profile.notify.ping", [("start", ""), ("success", ""), ("fail", "")]),
     Section(
-      "profile.notify.mail", isCarriedOut: false,
+      "profile.notify.mail",
       [("to", ""), ("from", ""), ("sendmail", "\"/usr/sbin/sendmail\""), ("on", "[\"incomplete\", \"failure\"]")]),
     Section(
       "profile.limits", isCarriedOut: false, [("nice", ""), ("io-class", ""), ("io-priority", ""), ("upload", ""), ("download", "")]),

@@ -1,5 +1,5 @@
 import ArgumentParser
-import CairnFormat
+import CairnAutomation
 import CairnKit
 import CairnProfiles
 
@@ -9,8 +9,8 @@ struct Backup: ParsableCommand, Verb {
     abstract: "Stores files and directories as a new snapshot.",
     discussion: """
       Files that cannot be read are named and left out, and the exit status is 3. An interrupted backup leaves the repository \
-      consistent: the same command again goes on where it stopped. With --profile the sources of the profile are backed up, and its \
-      retention follows; with other sources only its repository and options are used.
+      consistent: the same command again goes on where it stopped. With --profile the sources of the profile are backed up, with its hooks, \
+      notices and limits; its retention follows, and its upkeep. With other sources only its repository and options are used.
 
       EXAMPLES
         cairn backup ~/documents --exclude '*.tmp'
@@ -37,6 +37,12 @@ struct Backup: ParsableCommand, Verb {
   @Flag(help: "Do not count the sources beforehand for the progress line.")
   var noScan = false
 
+  @Option(help: .hidden)
+  var trigger: RunRecord.Trigger?
+
+  @Flag(help: .hidden)
+  var scheduled = false
+
   @OptionGroup(title: "Global options") var global: GlobalOptions
 
   var phase: String { "archival" }
@@ -46,20 +52,36 @@ struct Backup: ParsableCommand, Verb {
   }
 
   func perform(_ run: Invocation) throws -> ExitStatus {
+    guard let profile = run.profile, !sources.isGiven, !dryRun else { return try backUp(run, stopping: run.stopsOnSignals) { _ in } }
+    run.stopsOnSignals()
+    let session = ProfileSession(run, profile, host: run.hostSetting(flag: description.host).value, series: description.series)
+    return session.perform(scheduled ? .schedule : trigger ?? .manual) { note in try backUp(run, note: note) }
+  }
+
+  /// - Parameters:
+  ///   - stopping: called before the work begins.
+  ///   - note: is handed what becomes known for the journal.
+  private func backUp(
+    _ run: Invocation, stopping: () -> Void = {}, note: ((inout RunRecord) -> Void) -> Void
+  ) throws -> ExitStatus {
     var options = try options(run)
     let repository = try run.openRepository()
-    run.stopsOnSignals()
+    note { $0.repository = repository.idHex }
+    stopping()
     var context = run.context
     context.threads = try run.readConcurrency(flag: readConcurrency).value
     let profile = ownProfile(run)
     if let scheme = profile?.scheme { try scheme.apply(to: &options, in: repository) }
     let report = try run.withProgress { try repository.backup(options, context: context) }
     BackupSummary(report, isDryRun: dryRun).print(to: run.console)
+    note { $0.note(report, firstProblem: run.reporter.firstProblem) }
     let status: ExitStatus =
       report.problems > 0 ? .incomplete : report.skippedUnchanged && description.errorIfUnchanged ? .unchanged : .success
     guard let profile, let retention = profile.retention, retention.afterBackup, !dryRun else { return status }
     let follower = RetentionRun(profile: profile, retention: retention, series: options.seriesName, repository: repository, run: run)
-    return follower.follow(report, status)
+    let followed = follower.follow(report, status)
+    if let sentence = followed.sentence { note { $0.add(sentence) } }
+    return followed.status
   }
 
   /// The profile, if its own sources go into its own series: only then its scheme and its retention have a say.
@@ -85,55 +107,4 @@ struct Backup: ParsableCommand, Verb {
   }
 }
 
-/// What a backup says at its end.
-struct BackupSummary {
-  private let report: BackupReport
-  private let isDryRun: Bool
-
-  init(_ report: BackupReport, isDryRun: Bool) {
-    self.report = report
-    self.isDryRun = isDryRun
-  }
-
-  func print(to console: Console) {
-    if console.json { console.line(json) } else { for line in text { console.remark(line) } }
-  }
-
-  private var text: [String] {
-    let s = report.statistics
-    let added = isDryRun ? "Would be added to the repository" : "Added to the repository"
-    var lines = [
-      "Files:  \(column(s.filesNew)) new, \(column(s.filesChanged)) changed, \(column(s.filesUnchanged)) unmodified",
-      "Dirs:   \(column(s.directoriesNew)) new, \(column(s.directoriesChanged)) changed, \(column(s.directoriesUnchanged)) unmodified",
-      "\(added): \(Human.bytes(s.bytesAdded)) (\(Human.bytes(s.bytesStored)) stored)",
-      "processed \(Human.count(s.filesTotal, "file")), \(Human.bytes(s.bytesProcessed)) in \(Human.duration(report.seconds))",
-    ]
-    if let snapshot = report.snapshot {
-      lines.append("snapshot \(snapshot.shortID) saved (\(report.kindName))")
-    } else {
-      lines.append(report.skippedUnchanged ? "nothing changed: no snapshot was made" : "dry run: no snapshot was made")
-    }
-    if report.problems > 0 { lines.append("\(Human.count(report.problems, "problem")): see the lines above; the rest is stored") }
-    return lines
-  }
-
-  private var json: JSONLine {
-    JSONLine.object { line in
-      line.member("message_type", "summary")
-      if isDryRun { line.member("dry_run", true) }
-      SnapshotRecord.counters(report.statistics, to: &line)
-      line.member("backup_start", SnapshotRecord.rfc3339(report.started))
-      let end = Double(report.started.seconds) + Double(report.started.nanoseconds) / 1e9 + report.seconds
-      line.member("backup_end", LocalTime.rfc3339(Int64(end), UInt32((end - end.rounded(.down)) * 1e9)))
-      line.member("total_duration", report.seconds)
-      line.member("kind", report.kindName)
-      if let base = report.baseHex { line.member("base", base) }
-      if let snapshot = report.snapshot { line.member("snapshot_id", snapshot.idHex) }
-    }
-  }
-
-  private func column(_ n: UInt64) -> String {
-    let digits = String(n)
-    return String(repeating: " ", count: max(0, 7 - digits.utf8.count)) + digits
-  }
-}
+extension RunRecord.Trigger: ExpressibleByArgument {}

@@ -1,10 +1,15 @@
 import CairnKit
+import Synchronization
 
 /// Turns the events of a running verb into lines: problems on standard error, entries on standard output with `-vv`.
 final class Reporter: ProgressSink {
   private let console: Console
   /// restic names the phase of an error; "archival" for backup, "restore" for restore.
   private let phase: String
+  private let first = Mutex<String?>(nil)
+
+  /// The first problem that was reported, as a text.
+  var firstProblem: String? { first.withLock { $0 } }
 
   init(_ console: Console, phase: String) {
     self.console = console
@@ -26,11 +31,10 @@ final class Reporter: ProgressSink {
   /// One file or object that could not be handled.
   func report(_ problem: ItemProblem) {
     let during = problem.during.isEmpty ? phase : problem.during
-    guard console.json else {
-      let path = problem.path.isEmpty ? "" : Escaping.terminal(problem.path) + ": "
-      console.complain("error: \(path)\(during): \(problem.message)")
-      return
-    }
+    let path = problem.path.isEmpty ? "" : Escaping.terminal(problem.path) + ": "
+    let text = "\(path)\(during): \(problem.message)"
+    first.withLock { if $0 == nil { $0 = text } }
+    guard console.json else { return console.complain("error: " + text) }
     console.complain(
       JSONLine.object { line in
         line.member("message_type", "error")

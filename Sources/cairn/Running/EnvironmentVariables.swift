@@ -53,15 +53,23 @@ struct EnvironmentVariables: Sendable {
   /// The environment of this process; values that are not UTF-8 are carried as arguments are.
   static func ofProcess() -> EnvironmentVariables {
     var values: [String: String] = [:]
-    var next = environ
-    while let entry = next.pointee {
-      let bytes = Array(UnsafeRawBufferPointer(start: entry, count: strlen(entry)))
+    for bytes in entriesOfProcess() {
       if let equals = bytes.firstIndex(of: 0x3d) {
         values[RawArguments.text(of: Array(bytes[..<equals]))] = RawArguments.text(of: Array(bytes[(equals + 1)...]))
       }
-      next += 1
     }
     return EnvironmentVariables(values: values)
+  }
+
+  /// `NAME=value` each, for programs that are started.
+  static func entriesOfProcess() -> [[UInt8]] {
+    var entries: [[UInt8]] = []
+    var next = environ
+    while let entry = next.pointee {
+      entries.append(Array(UnsafeRawBufferPointer(start: entry, count: strlen(entry))))
+      next += 1
+    }
+    return entries
   }
 
   /// Which program's variables; ours come first.
@@ -78,6 +86,13 @@ struct EnvironmentVariables: Sendable {
 
   /// Our variable, else restic's.
   func value(_ name: Name) -> String? { value(name, at: .cairn) ?? value(name, at: .restic) }
+
+  /// As a hook of a run hands it on, CAIRN_REPOSITORY tells where that run works; to a command that names another profile it is nothing
+  /// to go by.
+  func inHook(naming profile: String?) -> EnvironmentVariables {
+    guard let profile, values["CAIRN_HOOK"] != nil, profile != value(.profile) else { return self }
+    return EnvironmentVariables(values: values.filter { $0.key != "CAIRN_REPOSITORY" })
+  }
 
   /// A variable of the system's, such as HOME.
   func system(_ name: String) -> String? { values[name].flatMap { $0.isEmpty ? nil : $0 } }

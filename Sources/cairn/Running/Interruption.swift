@@ -7,7 +7,10 @@ enum Interruption {
   static func install(_ console: Console, _ cancellation: Cancellation) {
     let signals = [SIGINT, SIGTERM] + (isIgnored(SIGHUP) ? [] : [SIGHUP])
     SignalWatch.install(signals) { _ in
-      if cancellation.isCancelled { _exit(ExitStatus.interrupted.rawValue) }
+      if cancellation.isCancelled {
+        ProcessGroups.endAll()
+        _exit(ExitStatus.interrupted.rawValue)
+      }
       cancellation.cancel()
       if !console.json { console.complain("cairn: stopping; once more ends the program at once.") }
     }

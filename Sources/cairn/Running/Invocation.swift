@@ -33,6 +33,7 @@ final class Invocation: Sendable {
   let profile: Profile?
 
   init(_ options: GlobalOptions, phase: String, environment: EnvironmentVariables, usesProfile: Bool = true) throws {
+    let environment = environment.inHook(naming: options.profile)
     self.options = options
     self.environment = environment
     self.phase = phase

@@ -14,24 +14,21 @@ struct RetentionRun {
   /// Applies the retention. Whatever comes of it, the snapshot is there.
   ///
   /// - Parameter status: that of the backup.
-  /// - Returns: the status of the whole.
-  func follow(_ report: BackupReport, _ status: ExitStatus) -> ExitStatus {
+  /// - Returns: the status of the whole, and what went wrong.
+  func follow(_ report: BackupReport, _ status: ExitStatus) -> (status: ExitStatus, sentence: String?) {
     let snapshot = report.snapshot.map { "Snapshot \($0.shortID) is saved" } ?? "The backup is done"
     guard report.problems == 0 else {
       // A snapshot that lacks files is not to push out one that has them.
-      say("skipped", "Retention is left out, because the backup is incomplete.", isWarning: true)
-      return status
+      return (status, say("skipped", "Retention is left out, because the backup is incomplete."))
     }
     do {
       let isComplete = try apply()
-      return isComplete || status != .success ? status : .incomplete
+      return isComplete ? (status, nil) : (status == .success ? .incomplete : status, "Snapshots cannot be read, and stay.")
     } catch is CancellationError {
-      say("interrupted", "\(snapshot); retention was interrupted, and goes on with the next backup.", isWarning: true)
-      return .interrupted
+      return (.interrupted, say("interrupted", "\(snapshot); retention was interrupted, and goes on with the next backup."))
     } catch {
       let failure = ErrorReport.translate(error)
-      say("failed", "\(snapshot), but retention failed: \(failure.message)", guidance: failure.guidance, isWarning: true)
-      return .followUpFailed
+      return (.followUpFailed, say("failed", "\(snapshot), but retention failed: \(failure.message)", guidance: failure.guidance))
     }
   }
 
@@ -91,11 +88,14 @@ struct RetentionRun {
     }
   }
 
-  private func say(_ status: String, _ sentence: String, guidance: String? = nil, isWarning: Bool) {
-    guard run.console.json else {
-      return run.console.complain("cairn: " + sentence + (guidance.map { "\n       " + $0 } ?? ""))
+  /// - Returns: the sentence.
+  private func say(_ status: String, _ sentence: String, guidance: String? = nil) -> String {
+    if run.console.json {
+      record(status) { $0.member("message", guidance.map { sentence + " " + $0 } ?? sentence) }
+    } else {
+      run.console.complain("cairn: " + sentence + (guidance.map { "\n       " + $0 } ?? ""))
     }
-    record(status) { $0.member("message", guidance.map { sentence + " " + $0 } ?? sentence) }
+    return sentence
   }
 
   private func record(_ status: String, _ body: (inout JSONLine) -> Void) {
