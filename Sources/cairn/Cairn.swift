@@ -24,7 +24,7 @@ struct Cairn: ParsableCommand {
         name: "Looking at snapshots", subcommands: [Snapshots.self, Ls.self, Find.self, History.self, Diff.self, Cat.self, Stats.self]),
       CommandGroup(
         name: "Keeping the repository",
-        subcommands: [Forget.self, Prune.self, Check.self, Repair.self, Tag.self, Key.self, Configure.self]),
+        subcommands: [Forget.self, Prune.self, Check.self, Prove.self, Repair.self, Tag.self, Key.self, Configure.self]),
       CommandGroup(name: "The program", subcommands: [Version.self, Completions.self]),
     ])
 

@@ -93,6 +93,12 @@ struct ExcludePatterns: Sendable {
 
   var isEmpty: Bool { patterns.isEmpty }
 
+  /// Excludes nothing.
+  init() {
+    patterns = []
+    hasNegation = false
+  }
+
   /// - Parameters:
   ///   - patterns: in order; later ones may take back earlier ones.
   ///   - folded: patterns that ignore case, judged after the others.

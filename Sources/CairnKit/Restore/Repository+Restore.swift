@@ -12,7 +12,10 @@ extension Repository {
   /// - Throws: `CairnError` when the place in the snapshot does not exist, the target cannot be used or has no space left, or a
   ///   pattern is malformed; `CancellationError`.
   public func restore(_ options: RestoreOptions, context: RunContext) throws -> RestoreReport {
-    try RestoreRun(self, try loadView(), options, context).execute()
+    let view = try loadView()
+    // Damage somewhere in the repository is worth knowing; whether it touches this restore shows when the files are fetched.
+    for problem in view.problems { context.sink.report(.problem(problem)) }
+    return try RestoreRun(self, view, options, context).execute()
   }
 }
 
@@ -20,8 +23,6 @@ extension RestoreRun {
   /// Does the whole restore.
   func execute() throws -> RestoreReport {
     let started = SystemClock.monotonicNanoseconds()
-    // Damage somewhere in the repository is worth knowing; whether it touches this restore shows when the files are fetched.
-    for problem in view.problems { context.sink.report(.problem(problem)) }
     let start = try start(in: view)
     let target = try RestoreTarget(options)
     announceTotals(start)

@@ -14,6 +14,8 @@ struct RestoreFilter: Sendable {
   /// For each include: the globs that its first components must match; nil where it may match at any depth.
   private let anchors: [[Glob]?]
   private let anchorFoldsCase: [Bool]
+  /// Exactly these, whatever the patterns.
+  private let chosen: ChosenPaths?
 
   /// Everything is taken, without a look at names.
   let takesAll: Bool
@@ -35,6 +37,17 @@ struct RestoreFilter: Sendable {
     anchors = texts.map { Self.anchor($0.0, foldsCase: $0.1) }
     anchorFoldsCase = texts.map { $0.1 }
     takesAll = includes.isEmpty && excludes.isEmpty
+    chosen = nil
+  }
+
+  /// Takes certain entries and nothing else; of a directory itself only, not what is in it.
+  init(chosen: ChosenPaths) {
+    includes = []
+    excludes = ExcludePatterns()
+    anchors = []
+    anchorFoldsCase = []
+    takesAll = false
+    self.chosen = chosen
   }
 
   /// - Parameters:
@@ -42,6 +55,7 @@ struct RestoreFilter: Sendable {
   ///   - parentSelected: the directory that holds the entry was selected by an include (or there are none).
   func decide(_ path: [[UInt8]], isDirectory: Bool, parentSelected: Bool) -> Decision {
     if takesAll { return Decision(selected: true, descends: true) }
+    if let chosen { return chosen.decide(path, isDirectory: isDirectory) }
     if excludes.excludesEntry(path) { return Decision(selected: false, descends: false) }
     if parentSelected || includes.isEmpty || includes.contains(where: { $0.matches(path) }) {
       return Decision(selected: true, descends: true)

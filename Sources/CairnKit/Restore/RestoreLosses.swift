@@ -20,14 +20,18 @@ final class RestoreLosses: Sendable {
     }
   }
 
-  /// Of each kind so many are named.
-  static let named: UInt64 = 100
+  static let standardNamed: UInt64 = 100
 
+  /// Of each kind so many are named.
+  private let named: UInt64
   private let counts = Mutex([UInt64](repeating: 0, count: Kind.allCases.count))
   private let context: RunContext
   private let reported = Counter()
 
-  init(_ context: RunContext) { self.context = context }
+  init(_ context: RunContext, named: UInt64) {
+    self.context = context
+    self.named = named
+  }
 
   /// Problems reported so far.
   var problems: UInt64 { reported.value }
@@ -42,7 +46,7 @@ final class RestoreLosses: Sendable {
       counts[kind.rawValue] += 1
       return counts[kind.rawValue]
     }
-    if number <= Self.named { problem(path(), during: kind.during, message()) }
+    if number <= named { problem(path(), during: kind.during, message()) }
   }
 
   /// Reports the counts of what was not named.
@@ -50,8 +54,8 @@ final class RestoreLosses: Sendable {
   /// - Parameter target: the path that stands for all of them.
   func finish(target: [UInt8]) {
     let counts = counts.withLock { $0 }
-    for kind in Kind.allCases where counts[kind.rawValue] > Self.named {
-      let more = counts[kind.rawValue] - Self.named
+    for kind in Kind.allCases where counts[kind.rawValue] > named {
+      let more = counts[kind.rawValue] - named
       problem(target, during: kind.during, "the same failed for \(more) more entries, which are not named")
     }
   }

@@ -28,13 +28,19 @@ final class RestoreRun: Sendable {
   /// The largest number of files that may hold descriptors while their content comes in pieces.
   let openFileBudget: Int
 
-  init(_ repository: Repository, _ view: RepositoryView, _ options: RestoreOptions, _ context: RunContext) throws {
+  /// - Parameters:
+  ///   - filter: what is taken instead of what the patterns of the options say.
+  ///   - namesEveryLoss: whatever is lost of metadata is reported by name, and not only up to a number.
+  init(
+    _ repository: Repository, _ view: RepositoryView, _ options: RestoreOptions, _ context: RunContext, filter chosen: RestoreFilter? = nil,
+    namesEveryLoss: Bool = false
+  ) throws {
     self.repository = repository
     self.options = options
     self.context = context
-    filter = try RestoreFilter(options)
+    filter = try chosen ?? RestoreFilter(options)
     self.view = view
-    losses = RestoreLosses(context)
+    losses = RestoreLosses(context, named: namesEveryLoss ? .max : RestoreLosses.standardNamed)
     metadata = MetadataWriter(options, losses)
     // Two windows may be under way, each file with what it replaces beside it; the rest is for directories, storage and the program.
     let limit = Host.raiseOpenFileLimit()

@@ -46,6 +46,12 @@ enum Human {
     n == 1 ? "1 \(noun)" : "\(n) \(plural ?? noun + "s")"
   }
 
+  /// `3 412`: digits in groups of three.
+  static func grouped(_ n: UInt64) -> String {
+    let digits = Array(String(n))
+    return digits.indices.map { (($0 > 0 && (digits.count - $0) % 3 == 0) ? " " : "") + String(digits[$0]) }.joined()
+  }
+
   static func two(_ n: Int) -> String { n < 10 ? "0\(n)" : String(n) }
 }
 
