@@ -4,6 +4,9 @@ import Synchronization
 import SystemPackage
 
 /// Threads that end before the scope does, and whose first error ends the scope.
+///
+/// A `CancellationError` counts only as long as there is no other: a thread that was blocked may come back before the one whose failure
+/// brought it back has thrown.
 package final class ThreadScope: Sendable {
   private struct State {
     var threads: [pthread_t] = []
@@ -16,7 +19,7 @@ package final class ThreadScope: Sendable {
 
   /// Runs `body` on the calling thread, then waits for every thread it (or one of them) started.
   ///
-  /// - Throws: the first error, of whichever thread. The failure hooks run as soon as it occurs, so that blocked threads come back.
+  /// - Throws: the first error, of whichever thread; a cancellation only where there is no other. The failure hooks run as soon as it occurs, so that blocked threads come back.
   package static func run<R>(_ body: (ThreadScope) throws -> R) throws -> R {
     let scope = ThreadScope()
     var result: R?
@@ -42,7 +45,10 @@ package final class ThreadScope: Sendable {
   /// Records an error as if a thread had thrown it.
   package func fail(_ error: any Error) {
     let hooks = state.withLock { state in
-      guard state.firstError == nil else { return [@Sendable () -> Void]() }
+      if let first = state.firstError {
+        if first is CancellationError { state.firstError = error }
+        return [@Sendable () -> Void]()
+      }
       state.firstError = error
       defer { state.hooks = [] }
       return state.hooks

@@ -1,4 +1,5 @@
 import CairnSystem
+import Glibc
 import CairnTestSupport
 import Synchronization
 import Testing
@@ -78,6 +79,24 @@ import struct SystemPackage.Errno
           throw Second()
         }
         scope.spawn("failing") { throw First() }
+      }
+    }
+  }
+
+  @Test func aCancellationHidesNoOtherError() {
+    struct Real: Error {}
+    #expect(throws: Real.self) {
+      try ThreadScope.run { scope in
+        scope.spawn("cancelled") { throw CancellationError() }
+        while !scope.hasFailed { sched_yield() }
+        throw Real()
+      }
+    }
+    #expect(throws: Real.self) {
+      try ThreadScope.run { scope in
+        scope.spawn("failed") { throw Real() }
+        while !scope.hasFailed { sched_yield() }
+        throw CancellationError()
       }
     }
   }

@@ -79,8 +79,13 @@ struct ContentReader {
         try reader.readExtent { target, offset in try file.read(into: target, at: offset) }
       }
       return try reader.finish()
-    } catch {
+    } catch let error as FileError {
+      // The file is left out and the run goes on, unless that fails too.
       try reader.drain()
+      throw error
+    } catch {
+      // `try?`: the run ends, and with the first error; that chunks were dropped then is no other.
+      try? reader.drain()
       throw error
     }
   }

@@ -146,7 +146,7 @@ struct ExtentReader {
         fresh = run.buffers.tryTake()
         return fresh != nil
       }
-      if let jobs { try process(jobs) } else if fresh == nil { break }
+      if let jobs { try ChunkJob.process(jobs, worker, run) } else if fresh == nil { break }
     }
     guard fresh != nil || transfer.isIdle else { throw CancellationError() }
     return fresh
@@ -156,15 +156,8 @@ struct ExtentReader {
   ///
   /// - Throws: `CancellationError` when the run is being stopped and chunks were dropped.
   func drain() throws {
-    while let jobs = run.queue.popChunks(orUntil: { transfer.isIdle }) { try process(jobs) }
+    while let jobs = run.queue.popChunks(orUntil: { transfer.isIdle }) { try ChunkJob.process(jobs, worker, run) }
     guard transfer.isIdle else { throw CancellationError() }
-  }
-
-  private func process(_ jobs: [ChunkJob]) throws {
-    do { try ChunkJob.process(jobs, worker, run) } catch {
-      run.queue.cancel()
-      throw error
-    }
   }
 
   private mutating func collect() throws {
@@ -173,10 +166,15 @@ struct ExtentReader {
 }
 
 extension ChunkJob {
-  /// Stores chunks, of whatever files, and delivers their ids.
+  /// Stores chunks, of whatever files, and delivers their ids. After an error nobody may wait for these chunks, so the queue is cancelled.
   static func process(_ jobs: [ChunkJob], _ worker: BlobWorker, _ run: BackupRun) throws {
-    for (job, id) in zip(jobs, try worker.put(jobs.map(\.bytes), .data)) {
-      if job.transfer.deliver(job.number, ContentItem(length: UInt64(job.range.count), id: id)) { run.queue.wake() }
+    do {
+      for (job, id) in zip(jobs, try worker.put(jobs.map(\.bytes), .data)) {
+        if job.transfer.deliver(job.number, ContentItem(length: UInt64(job.range.count), id: id)) { run.queue.wake() }
+      }
+    } catch {
+      run.queue.cancel()
+      throw error
     }
   }
 }
