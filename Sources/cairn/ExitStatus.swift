@@ -17,7 +17,7 @@ enum ExitStatus: Int32, CaseIterable {
   var meaning: String {
     switch self {
     case .success: "all went well"
-    case .failed: "the command failed; also when 'check' finds damage, or 'prove' a difference"
+    case .failed: "the command failed; also when 'check' or 'prove' finds damage"
     case .incomplete: "done, except for what is named: it could not be read or written"
     case .noRepository: "there is no repository at the place given"
     case .wrongPassword: "the password or key file is wrong or missing"
