@@ -21,6 +21,7 @@
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
+#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -198,6 +199,12 @@ int cairn_terminal_columns(int descriptor) {
   return size.ws_col;
 }
 
+int cairn_terminal_size(int descriptor) {
+  struct winsize size;
+  if (ioctl(descriptor, TIOCGWINSZ, &size) < 0) return -errno;
+  return (size.ws_row & 0x7fff) << 16 | size.ws_col;
+}
+
 void cairn_start_writeback(int descriptor, uint64_t offset, uint64_t length) {
   (void)sync_file_range(descriptor, (off64_t)offset, (off64_t)length, SYNC_FILE_RANGE_WRITE);
 }
@@ -300,6 +307,49 @@ int cairn_prompt_end(void) {
   int event = atomic_exchange(&prompt_event, -1);
   if (event >= 0) close(event);
   return atomic_load(&prompt_caught);
+}
+
+static struct termios screen_before;
+static int screen_input, screen_output;
+static char screen_leave[128];
+static atomic_int screen_is_on;
+static const int fault_signals[] = {SIGSEGV, SIGBUS, SIGILL, SIGTRAP, SIGFPE, SIGABRT};
+
+static void fault_handler(int signal) {
+  cairn_screen_end();
+  struct sigaction standard = {.sa_handler = SIG_DFL};
+  sigaction(signal, &standard, NULL);
+  raise(signal);
+}
+
+int cairn_screen_begin(int input, int output, const char *enter, const char *leave) {
+  if (tcgetattr(input, &screen_before) < 0) return -errno;
+  screen_input = input;
+  screen_output = output;
+  snprintf(screen_leave, sizeof screen_leave, "%s", leave);
+  struct termios raw = screen_before;
+  cfmakeraw(&raw);
+  atomic_store(&screen_is_on, 1);
+  struct sigaction action = {.sa_handler = fault_handler};
+  for (size_t i = 0; i < sizeof fault_signals / sizeof fault_signals[0]; i++) sigaction(fault_signals[i], &action, NULL);
+  if (tcsetattr(input, TCSADRAIN, &raw) < 0 || write(output, enter, strlen(enter)) < 0) {
+    int failure = -errno;
+    cairn_screen_end();
+    return failure;
+  }
+  return 0;
+}
+
+void cairn_screen_end(void) {
+  if (!atomic_exchange(&screen_is_on, 0)) return;
+  int saved = errno;
+  struct sigaction standard = {.sa_handler = SIG_DFL};
+  for (size_t i = 0; i < sizeof fault_signals / sizeof fault_signals[0]; i++) sigaction(fault_signals[i], &standard, NULL);
+  ssize_t ignored = write(screen_output, screen_leave, strlen(screen_leave));
+  (void)ignored;
+  // What was typed for the screen is not for the shell.
+  tcsetattr(screen_input, TCSAFLUSH, &screen_before);
+  errno = saved;
 }
 
 static int watch_pipe[2] = {-1, -1};

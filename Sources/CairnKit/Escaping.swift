@@ -22,6 +22,27 @@ public enum Escaping {
     return out
   }
 
+  /// A line of a text for reading: as `terminal`, but the backslash stays what it is and tabs lead to columns.
+  public static func line(_ bytes: some Sequence<UInt8>) -> String {
+    var parts: [[UInt8]] = [[]]
+    var column = 0
+    for byte in bytes {
+      switch byte {
+      case 0x09:
+        let spaces = 8 - column % 8
+        parts[parts.count - 1] += repeatElement(0x20, count: spaces)
+        column += spaces
+      case 0x5c:
+        parts.append([])
+        column += 1
+      default:
+        parts[parts.count - 1].append(byte)
+        if byte & 0xc0 != 0x80 { column += 1 }
+      }
+    }
+    return parts.map(terminal).joined(separator: "\\")
+  }
+
   /// A path made of components, with a leading slash.
   public static func path(_ components: [[UInt8]]) -> String {
     components.isEmpty ? "/" : components.map { "/" + terminal($0) }.joined()

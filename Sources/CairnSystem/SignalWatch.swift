@@ -29,6 +29,16 @@ package enum SignalWatch {
     }
   }
 
+  /// Stops the processes of this job as Ctrl-Z does and returns when they go on; at once where nobody could make them go on.
+  ///
+  /// Call it on the main thread. That signal may be watched.
+  package static func stopJob() {
+    var (standard, before) = (sigaction(), sigaction())
+    sigaction(SIGTSTP, &standard, &before)
+    kill(0, SIGTSTP)
+    sigaction(SIGTSTP, &before, nil)
+  }
+
   /// Makes writing to a closed pipe an error (EPIPE) instead of the end of the process.
   package static func ignoreBrokenPipes() { signal(SIGPIPE, SIG_IGN) }
 }

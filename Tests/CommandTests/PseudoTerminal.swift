@@ -6,6 +6,8 @@ final class PseudoTerminal {
   private let master: OpenFile
   let name: String
   private(set) var seen = ""
+  /// What the terminal shows, once it has a size.
+  private(set) var screen = VirtualScreen(columns: 0, rows: 0)
 
   init() throws {
     let descriptor = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC)
@@ -39,6 +41,36 @@ final class PseudoTerminal {
       seen += String(decoding: buffer[..<count], as: UTF8.self)
     }
     return true
+  }
+
+  /// Reads until the screen shows what is wanted, the program has hung up, or a minute has gone.
+  ///
+  /// - Returns: whether the screen shows it.
+  func wait(until isShown: (VirtualScreen) -> Bool) -> Bool {
+    var buffer = [UInt8](repeating: 0, count: 4096)
+    while !isShown(screen) {
+      var wait = pollfd(fd: master.descriptor, events: Int16(POLLIN), revents: 0)
+      guard poll(&wait, 1, 60_000) > 0 else { return false }
+      let count = Glibc.read(master.descriptor, &buffer, buffer.count)
+      guard count > 0 else { return isShown(screen) }
+      screen.write(buffer[..<count])
+    }
+    return true
+  }
+
+  func resize(columns: Int, rows: Int) {
+    var size = winsize()
+    size.ws_col = UInt16(columns)
+    size.ws_row = UInt16(rows)
+    _ = ioctl(master.descriptor, UInt(TIOCSWINSZ), &size)
+    screen = VirtualScreen(columns: columns, rows: rows)
+  }
+
+  /// The settings of the terminal, to compare.
+  var settings: [UInt32] {
+    var settings = termios()
+    guard tcgetattr(master.descriptor, &settings) == 0 else { return [] }
+    return [settings.c_iflag, settings.c_oflag, settings.c_cflag, settings.c_lflag]
   }
 
   func readToEnd() { wait(for: "\u{0}") }

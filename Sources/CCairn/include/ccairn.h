@@ -67,6 +67,8 @@ int cairn_make_node(int directory, const char *name, uint32_t kind, uint32_t mod
 int cairn_set_mode_at(int directory, const char *name, uint32_t mode);
 long cairn_read_link(int directory, const char *name, void *buffer, size_t size);
 int cairn_terminal_columns(int descriptor);
+/// Columns and rows, packed as rows << 16 | columns; 0 for what is unknown.
+int cairn_terminal_size(int descriptor);
 /// sync_file_range(2): starts writing back what was appended, without waiting; best effort.
 void cairn_start_writeback(int descriptor, uint64_t offset, uint64_t length);
 int cairn_processor_count(void);
@@ -96,6 +98,13 @@ void cairn_set_process_slot(void *value);
 /// Prompt interruption. While a prompt is open, a signal that would end it wakes it through an eventfd.
 int cairn_prompt_begin(void);  // the eventfd to poll
 int cairn_prompt_end(void);    // restores the handlers; the signal that was caught, or 0
+
+/// Full-screen use of a terminal: it hands over each key as it is pressed, and `enter` is written to it. One at a time.
+///
+/// Until the end, a signal that reports a fault of the program itself puts the terminal back first.
+int cairn_screen_begin(int input, int output, const char *enter, const char *leave);
+/// Writes `leave` and puts the terminal back; does nothing if that is done. Safe in a signal handler.
+void cairn_screen_end(void);
 
 /// Catches a signal: its number is written to a pipe, whichever thread it hits. Returns the read end, the same for all signals.
 int cairn_watch_signal(int signal);

@@ -28,6 +28,7 @@ extension RepositoryView {
   /// - Parameters:
   ///   - path: components from the root; none for the root itself.
   ///   - snapshots: oldest first.
+  ///   - context: its counter of files counts the snapshots.
   /// - Throws: `CancellationError`, errors that are not about single objects.
   package func history(
     _ path: [[UInt8]], in snapshots: [Snapshot], context: RunContext = RunContext()
@@ -37,6 +38,7 @@ extension RepositoryView {
     var lookup = RepeatedLookup(trees: trees, path: path)
     for snapshot in snapshots {
       try context.cancellation.check()
+      context.counters.filesDone.add()
       do {
         let found = try path.isEmpty ? trees.rootNode(of: snapshot) : lookup.find(in: snapshot.manifest.root)
         guard let node = found else {

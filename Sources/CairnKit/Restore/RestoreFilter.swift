@@ -16,9 +16,14 @@ struct RestoreFilter: Sendable {
   private let anchorFoldsCase: [Bool]
   /// Exactly these, whatever the patterns.
   private let chosen: ChosenPaths?
+  /// The chosen places, each as one run of bytes, and the directories that lead to them.
+  private let places: Set<[UInt8]>
+  private let ways: Set<[UInt8]>
 
   /// Everything is taken, without a look at names.
   let takesAll: Bool
+  /// Whether single places were chosen: other directories are only ways to them.
+  var hasPlaces: Bool { !places.isEmpty }
   /// Whether something below a selected directory may be left out.
   var hasExcludes: Bool { !excludes.isEmpty }
 
@@ -36,7 +41,9 @@ struct RestoreFilter: Sendable {
     }
     anchors = texts.map { Self.anchor($0.0, foldsCase: $0.1) }
     anchorFoldsCase = texts.map { $0.1 }
-    takesAll = includes.isEmpty && excludes.isEmpty
+    places = Set(options.places.map(SnapshotPath.joined))
+    ways = Set(options.places.flatMap { place in place.indices.dropFirst().map { SnapshotPath.joined(Array(place[..<$0])) } })
+    takesAll = includes.isEmpty && excludes.isEmpty && places.isEmpty
     chosen = nil
   }
 
@@ -46,6 +53,8 @@ struct RestoreFilter: Sendable {
     excludes = ExcludePatterns()
     anchors = []
     anchorFoldsCase = []
+    places = []
+    ways = []
     takesAll = false
     self.chosen = chosen
   }
@@ -57,9 +66,13 @@ struct RestoreFilter: Sendable {
     if takesAll { return Decision(selected: true, descends: true) }
     if let chosen { return chosen.decide(path, isDirectory: isDirectory) }
     if excludes.excludesEntry(path) { return Decision(selected: false, descends: false) }
-    if parentSelected || includes.isEmpty || includes.contains(where: { $0.matches(path) }) {
-      return Decision(selected: true, descends: true)
+    if parentSelected { return Decision(selected: true, descends: true) }
+    if !places.isEmpty {
+      let place = SnapshotPath.joined(path)
+      let isChosen = places.contains(place)
+      return Decision(selected: isChosen, descends: isChosen || (isDirectory && ways.contains(place)))
     }
+    if includes.isEmpty || includes.contains(where: { $0.matches(path) }) { return Decision(selected: true, descends: true) }
     return Decision(selected: false, descends: isDirectory && includes.indices.contains { mayMatchBelow($0, path) })
   }
 

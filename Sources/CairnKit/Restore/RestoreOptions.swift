@@ -20,7 +20,10 @@ public struct RestoreOptions: Sendable {
   /// Patterns with restic's meaning, matched against paths below `path`; a selected directory brings its contents. Empty: everything.
   public var includes: [String] = []
   public var caseInsensitiveIncludes: [String] = []
-  /// Win over the includes.
+  /// Exactly these entries, by their components below `path`, directories with their contents. Directories on the way to them that are there
+  /// already keep their metadata, the target in any case. Empty: everything.
+  public var places: [[[UInt8]]] = []
+  /// Win over the includes and the places.
   public var excludes: [String] = []
   public var caseInsensitiveExcludes: [String] = []
   public var overwrite = Overwrite.always

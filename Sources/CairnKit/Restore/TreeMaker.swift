@@ -82,7 +82,8 @@ struct TreeMaker {
       // `try?`: litter is all that stays when the directory cannot be opened again.
       for name in level.stale { TemporaryName.removeStale(name, in: file) }
     }
-    let keepsMetadata = run.options.overwrite == .never && level.existing != nil
+    let isWay = run.filter.hasPlaces && !level.selected && (level.existing != nil || levels.isEmpty)
+    let keepsMetadata = isWay || (run.options.overwrite == .never && level.existing != nil)
     if level.hasContent, !keepsMetadata, Self.hasMetadata(level.node, isTarget: levels.isEmpty) {
       directory.finish = .snapshot(level.node, existing: level.existing)
     } else if let existing = level.existing {

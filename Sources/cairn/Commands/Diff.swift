@@ -46,14 +46,7 @@ struct Diff: ParsableCommand, Verb {
   }
 
   private func show(_ entry: DiffEntry, _ console: Console) {
-    let modifier: String =
-      switch entry.change {
-      case .added: "+"
-      case .removed: "-"
-      case .modified: entry.isSuspicious ? "M?" : "M"
-      case .metadata: "U"
-      case .typeChanged: "T"
-      }
+    let modifier = entry.modifier
     let path = entry.path + ((entry.new ?? entry.old)?.type == .directory ? [0x2f] : [])
     guard console.json else {
       return console.line(modifier + String(repeating: " ", count: 5 - modifier.utf8.count) + Escaping.terminal(path))
@@ -101,6 +94,19 @@ struct Diff: ParsableCommand, Verb {
       line.member("changed_files", s.changedFiles)
       line.member("added", side(s.added))
       line.member("removed", side(s.removed))
+    }
+  }
+}
+
+extension DiffEntry {
+  /// restic's letter for the change.
+  var modifier: String {
+    switch change {
+    case .added: "+"
+    case .removed: "-"
+    case .modified: isSuspicious ? "M?" : "M"
+    case .metadata: "U"
+    case .typeChanged: "T"
     }
   }
 }

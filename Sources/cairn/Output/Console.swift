@@ -25,6 +25,8 @@ final class Console: Sendable {
     var failure: Int32 = 0
     /// What the progress line shows now; empty = no line.
     var progress = ""
+    /// Takes what is for standard error.
+    var diversion: (@Sendable (String) -> Void)?
   }
 
   init(json: Bool, isQuiet: Bool, verbosity: Int) {
@@ -79,6 +81,7 @@ final class Console: Sendable {
 
   /// Writes a line to standard error, whatever `--quiet` says.
   func complain(_ text: String) {
+    if let diversion = state.withLock({ $0.diversion }) { return diversion(text) }
     state.withLock { state in
       drain(&state)
       takeProgressAway(&state)
@@ -99,6 +102,9 @@ final class Console: Sendable {
       }
     }
   }
+
+  /// While the terminal shows something else as a whole, hands the lines for standard error to somebody; nil ends that.
+  func divert(to diversion: (@Sendable (String) -> Void)?) { state.withLock { $0.diversion = diversion } }
 
   // MARK: Details
 

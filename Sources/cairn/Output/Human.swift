@@ -15,6 +15,24 @@ enum Human {
     return fixed(value, 3) + " " + units[unit]
   }
 
+  /// Three digits at the most, for narrow columns: `512 B`, `1.5 KiB`, `340 MiB`.
+  static func roundBytes(_ count: UInt64) -> String {
+    let units = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"]
+    var value = Double(count)
+    var unit = -1
+    while value >= 999.5, unit < units.count - 1 {
+      value /= 1024
+      unit += 1
+    }
+    return unit < 0 ? "\(count) B" : fixed(value, value < 9.95 ? 1 : 0) + " " + units[unit]
+  }
+
+  /// `1 234 567`: groups of three digits.
+  static func grouped(_ count: Int) -> String {
+    let digits = Array(String(count))
+    return String(digits.enumerated().flatMap { $0 > 0 && (digits.count - $0) % 3 == 0 ? [" ", $1] : [$1] })
+  }
+
   /// `0:07`, `12:34`, `1:02:03`.
   static func duration(_ seconds: Double) -> String {
     let total = Int(max(0, min(seconds, 1e9)))
@@ -62,6 +80,9 @@ enum LocalTime {
     let f = fields(seconds)
     return "\(year(f))-\(Human.two(Int(f.tm_mon) + 1))-\(Human.two(Int(f.tm_mday))) \(clock(f))"
   }
+
+  /// `2026-11-21 08:30`.
+  static func minutes(_ seconds: Int64) -> String { String(text(seconds).dropLast(3)) }
 
   /// RFC 3339 with nanoseconds and the offset of the local zone: `2026-11-21T08:30:15.000000001+01:00`.
   static func rfc3339(_ seconds: Int64, _ nanoseconds: UInt32) -> String {

@@ -7,17 +7,22 @@ struct RestoreSummary {
 
   func print(to console: Console) {
     guard !console.json else { return console.line(json) }
+    for line in lines { console.remark(line) }
+    if report.problems > 0 {
+      console.remark("\(Human.count(report.problems, "problem")): see the lines above; everything else is restored")
+    }
+  }
+
+  /// What was done, problems aside.
+  var lines: [String] {
     let would = isDryRun ? "would be " : ""
     var line = "\(would)restored: \(Human.count(report.filesRestored, "file")), \(Human.bytes(report.bytesRestored))"
     line += "; right already: \(report.filesUnchanged)"
     if report.filesUpdated > 0 { line += "; metadata put right: \(report.filesUpdated)" }
     if report.filesSkipped > 0 { line += "; left alone: \(report.filesSkipped)" }
     if report.deleted > 0 { line += "; removed: \(report.deleted)" }
-    console.remark(line + " in \(Human.duration(report.seconds))")
-    if let count = report.filesVerified { console.remark("verified \(Human.count(count, "file"))") }
-    if report.problems > 0 {
-      console.remark("\(Human.count(report.problems, "problem")): see the lines above; everything else is restored")
-    }
+    return [line + " in \(Human.duration(report.seconds))"]
+      + (report.filesVerified.map { ["verified \(Human.count($0, "file"))"] } ?? [])
   }
 
   private var json: JSONLine {
