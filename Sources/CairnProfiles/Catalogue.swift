@@ -53,7 +53,7 @@ package enum Catalogue {
         ("after-backup", "true"), ("prune-every", ""), ("max-unused", "\"2%\""), ("max-repack-size", ""),
       ]),
     Section(
-      "profile.schedule", isCarriedOut: false,
+      "profile.schedule",
       [
         ("every", ""), ("days", "[\"mon\"] when weekly"), ("month-days", "[1] when monthly"), ("times", "[\"02:00\"]"), ("cron", ""),
         ("at-boot", "false"),

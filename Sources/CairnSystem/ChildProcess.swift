@@ -74,6 +74,22 @@ package final class ChildProcess: Sendable {
     return ChildProcess(processID: process, standardOutput: pipe?.read)
   }
 
+  /// Turns this process into another program; descriptors opened by us do not go with it.
+  ///
+  /// - Returns: why that did not work.
+  package static func become(_ arguments: [[UInt8]]) -> FileError {
+    guard let program = arguments.first, !arguments.contains(where: { $0.contains(0) }) else {
+      return failure(-Int(EINVAL), "run", arguments.first ?? [])
+    }
+    signal(SIGPIPE, SIG_DFL)
+    let code = withCStrings(arguments) { argv in
+      guard let program = argv[0] else { return EINVAL }
+      execvp(program, argv)
+      return Glibc.errno
+    }
+    return failure(-Int(code), "run", program)
+  }
+
   /// Waits for the end of the child; every call after the first returns at once.
   package func wait() throws(FileError) -> ExitStatus {
     while true {
@@ -82,7 +98,7 @@ package final class ChildProcess: Sendable {
   }
 
   /// How the child ended; nil while it runs.
-  func poll() throws(FileError) -> ExitStatus? { try look(WNOHANG) }
+  package func poll() throws(FileError) -> ExitStatus? { try look(WNOHANG) }
 
   private func look(_ options: CInt) throws(FileError) -> ExitStatus? {
     try status.withLock { status throws(FileError) in

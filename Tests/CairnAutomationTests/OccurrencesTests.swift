@@ -25,10 +25,12 @@ struct Zone {
     ])
   /// Clocks that are set at midnight, forward to one and back to eleven the day before.
   static let midnight = Zone(
-    standard: 120, changes: [(moment(2026, 3, 28, 22 * 60), 180), (moment(2026, 10, 24, 21 * 60), 120), (moment(2027, 3, 27, 22 * 60), 180)])
+    standard: 120,
+    changes: [(moment(2026, 3, 28, 22 * 60), 180), (moment(2026, 10, 24, 21 * 60), 120), (moment(2027, 3, 27, 22 * 60), 180)])
   /// Half an hour, south of the equator; and an odd number of minutes.
   static let lordHowe = Zone(
-    standard: 660, changes: [(moment(2026, 4, 4, 15 * 60), 630), (moment(2026, 10, 3, 15 * 60 + 30), 660), (moment(2027, 4, 3, 15 * 60), 630)])
+    standard: 660,
+    changes: [(moment(2026, 4, 4, 15 * 60), 630), (moment(2026, 10, 3, 15 * 60 + 30), 660), (moment(2027, 4, 3, 15 * 60), 630)])
   static let kathmandu = Zone(standard: 345, changes: [])
   /// A day that is left out: from 30 December 2026, 00:00, clocks go on with the 31st.
   static let dateLine = Zone(standard: -600, changes: [(moment(2026, 12, 30, 600), 840)])
@@ -158,15 +160,21 @@ struct Zone {
     let cases: [(Schedule, Fits)] = [
       (Self.schedule(.init(every: .daily, times: [two, late])), { m, h, _, _ in (h == 2 && m == 30) || (h == 23 && m == 45) }),
       (Self.schedule(.init(every: .daily, times: [midnight])), { m, h, _, _ in h == 0 && m == 0 }),
-      (Self.schedule(.init(every: .weekly, weekdays: [.sun, .wed], times: [two])), { m, h, _, w in h == 2 && m == 30 && (w == 0 || w == 3) }),
+      (
+        Self.schedule(.init(every: .weekly, weekdays: [.sun, .wed], times: [two])),
+        { m, h, _, w in h == 2 && m == 30 && (w == 0 || w == 3) }
+      ),
       (
         Self.schedule(.init(every: .monthly, monthDays: [15, -1, -3], times: [late])),
         { m, h, day, _ in h == 23 && m == 45 && (day.day == 15 || last(day, 1) || last(day, 3)) }
       ),
       (Self.schedule(cron: "5-50/15 1-4 * * *"), { m, h, _, _ in (1...4).contains(h) && [5, 20, 35, 50].contains(m) }),
-      (Self.schedule(cron: "0 */6 1,31 */2 1-5"), { m, h, day, w in
-        m == 0 && h % 6 == 0 && day.month % 2 == 1 && ([1, 31].contains(day.day) || (1...5).contains(w))
-      }),
+      (
+        Self.schedule(cron: "0 */6 1,31 */2 1-5"),
+        { m, h, day, w in
+          m == 0 && h % 6 == 0 && day.month % 2 == 1 && ([1, 31].contains(day.day) || (1...5).contains(w))
+        }
+      ),
     ]
     let start = Zone.moment(2026, 1, 1, 777), end = start + 730 * 86_400
     var expected = cases.map { _ in [Int64]() }

@@ -22,9 +22,10 @@ extension CalendarRule {
       }
     case .monthly:
       clocks.flatMap { clock in
-        [("-", monthDays.filter { $0 > 0 }), ("~", Set(monthDays.filter { $0 < 0 }.map(-)))].compactMap { sign, days in
-          days.isEmpty ? nil : "*-*\(sign)\(Digits.list(days.sorted())) \(clock):00"
-        }
+        let fromEnd = monthDays.filter { (-28 ... -1).contains($0) }.map(-)
+        let lists = [("-", monthDays.filter { $0 > 0 }.sorted()), ("~", fromEnd.sorted())].filter { !$0.1.isEmpty }
+        return lists.map { "*-*\($0)\(Digits.list($1)) \(clock):00" }
+          + monthDays.filter { $0 < -28 }.sorted().flatMap { Self.early($0, clock) }
       }
     }
   }
@@ -33,6 +34,12 @@ extension CalendarRule {
     if every == .hourly { return ["\(Digits.plain(times.map { $0.minute % 60 })) * * * *"] }
     let fields = every == .weekly ? "* * \(Digits.plain(weekdays.map { $0.number % 7 }.sorted()))" : "\(cronDays) * *"
     return times.map { "\($0.minute % 60) \($0.minute / 60) \(fields)" }
+  }
+
+  /// Counted from a month's end systemd knows no more than 28 days: the months that are longer have the others at their beginning.
+  private static func early(_ day: Int, _ clock: String) -> [String] {
+    let months = [(31, "*-01,03,05,07,08,10,12"), (30, "*-04,06,09,11"), (29, "2000/4-02")].filter { $0.0 >= -day }
+    return months.map { "\($0.1)-\(Digits.two($0.0 + day + 1)) \(clock):00" }
   }
 
   /// Every day that one of `monthDays` can be: the last day of a month is one of 28 to 31.

@@ -23,6 +23,13 @@ package struct Schedule: Sendable, Equatable {
     case uuid(String)
     case label(String)
 
+    package var text: String {
+      switch self {
+      case .uuid(let uuid): "uuid:\(uuid)"
+      case .label(let label): "label:\(label)"
+      }
+    }
+
     /// `uuid:…` or `label:…`
     package init?(text: String) {
       let parts = text.split(separator: ":", maxSplits: 1)

@@ -39,19 +39,22 @@ struct Setup: ParsableCommand, Verb {
     let sources = try wizard.sources(paths.map(\.bytes))
     let place = try wizard.repository()
     let secret = try wizard.secret(for: place)
+    let every = try wizard.every(every)
     let profile = FirstProfile(
       name: wizard.name, sources: sources, repositoryName: place.name, repositoryPath: place.isKnown ? nil : place.path,
-      secret: secret.source, every: try wizard.every(every), keep: try wizard.keep(keep),
+      secret: secret.source, every: every, keep: try wizard.keep(keep),
       home: run.environment.system("HOME").map(RawArguments.bytes))
     let text = try wizard.text(with: profile)
     try wizard.confirm()
     let isNew = try wizard.prepareRepository(place, secret)
     try wizard.write(text)
-    tell(run, wizard, place, secret, isNew: isNew)
+    tell(run, wizard, place, secret, isNew: isNew, isScheduled: every != .never)
     return .success
   }
 
-  private func tell(_ run: Invocation, _ wizard: SetupWizard, _ place: SetupWizard.Place, _ secret: SetupWizard.Secret, isNew: Bool) {
+  private func tell(
+    _ run: Invocation, _ wizard: SetupWizard, _ place: SetupWizard.Place, _ secret: SetupWizard.Secret, isNew: Bool, isScheduled: Bool
+  ) {
     if run.console.json {
       run.console.line(
         JSONLine.object { line in
@@ -72,9 +75,7 @@ struct Setup: ParsableCommand, Verb {
     }
     console.remark("")
     console.remark("Make the first backup with: cairn backup -P \(wizard.name)")
-    if Catalogue.isPending("schedule.every") {
-      console.remark("This version does not install schedules; run that line from cron or a timer.")
-    }
+    if isScheduled { console.remark("Let it run by itself with: cairn schedule install -P \(wizard.name)") }
   }
 }
 

@@ -28,9 +28,13 @@ struct ConfigurationFiles {
 
   /// The file of the person who runs the program; nil without a home directory.
   static func personal(_ environment: EnvironmentVariables) -> [UInt8]? {
+    personalFolder(environment).map { $0 + Array("/cairn/cairn.toml".utf8) }
+  }
+
+  /// Where that person's programs keep their configuration.
+  static func personalFolder(_ environment: EnvironmentVariables) -> [UInt8]? {
     let named = environment.system("XDG_CONFIG_HOME").flatMap { $0.hasPrefix("/") ? $0 : nil }
-    let folder = named ?? environment.system("HOME").map { $0 + "/.config" }
-    return folder.map { RawArguments.bytes(of: $0 + "/cairn/cairn.toml") }
+    return (named ?? environment.system("HOME").map { $0 + "/.config" }).map(RawArguments.bytes)
   }
 
   /// For the completion of shells; empty when nothing can be read.
