@@ -14,12 +14,15 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/eventfd.h>
+#include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/timerfd.h>
+#include <sys/wait.h>
 #include <sys/xattr.h>
 #include <termios.h>
 #include <time.h>
@@ -379,6 +382,51 @@ int cairn_memory_file(void) { return result(memfd_create("cairn", MFD_CLOEXEC));
 int cairn_set_io_priority(int io_class, int priority) {
   enum { process = 1, class_shift = 13 };  // IOPRIO_WHO_PROCESS, IOPRIO_CLASS_SHIFT
   return result(syscall(SYS_ioprio_set, process, 0, io_class << class_shift | priority));
+}
+
+int cairn_wall_timer(void) { return result(timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK)); }
+
+int cairn_set_wall_timer(int timer, int64_t seconds) {
+  // A moment of zero would mean none.
+  struct itimerspec when = {.it_value = {.tv_sec = seconds, .tv_nsec = 1}};
+  return result(timerfd_settime(timer, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &when, NULL));
+}
+
+int cairn_read_wall_timer(int timer) {
+  uint64_t count;
+  if (read(timer, &count, sizeof count) == sizeof count) return 1;
+  return errno == EAGAIN ? 0 : -errno;
+}
+
+int cairn_changes(void) { return result(inotify_init1(IN_CLOEXEC | IN_NONBLOCK)); }
+
+int cairn_add_watch(int changes, const char *path, int follow) {
+  const uint32_t mask = IN_MODIFY | IN_ATTRIB | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF;
+  return result(inotify_add_watch(changes, path, mask | IN_EXCL_UNLINK | (follow ? 0 : IN_DONT_FOLLOW)));
+}
+
+int cairn_remove_watch(int changes, int watch) { return result(inotify_rm_watch(changes, watch)); }
+
+long cairn_next_change(const void *buffer, long offset, long end, struct cairn_change *out) {
+  struct inotify_event event;
+  const long header = sizeof event;
+  if (end - offset < header) return -1;
+  memcpy(&event, (const char *)buffer + offset, sizeof event);
+  if (event.len > (unsigned long)(end - offset - header)) return -1;
+  out->watch = event.mask & IN_Q_OVERFLOW ? -1 : event.wd;
+  out->is_directory = (event.mask & IN_ISDIR) != 0;
+  out->has_appeared = (event.mask & (IN_CREATE | IN_MOVED_TO)) != 0;
+  out->has_gone = (event.mask & (IN_DELETE | IN_MOVED_FROM | IN_DELETE_SELF | IN_MOVE_SELF)) != 0;
+  out->is_removed = (event.mask & IN_IGNORED) != 0;
+  out->name = (const char *)buffer + offset + header;
+  out->name_length = (uint32_t)strnlen(out->name, event.len);
+  return offset + header + event.len;
+}
+
+int cairn_reap_other(int own) {
+  siginfo_t info = {0};
+  if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid == 0 || info.si_pid == own) return 0;
+  return waitpid(info.si_pid, NULL, WNOHANG);
 }
 
 void cairn_return_freed_memory(size_t threshold) {

@@ -39,6 +39,22 @@ package enum SignalWatch {
     sigaction(SIGTSTP, &before, nil)
   }
 
+  /// Catches the signals and writes the number of each that arrives, a byte, to a pipe. Once in a process, and instead of `install`.
+  ///
+  /// - Returns: the end to read from, which does not block; nil when none of them can be caught.
+  package static func pipe(_ signals: [CInt]) -> CInt? {
+    let ends = signals.map { cairn_watch_signal($0) }
+    guard let end = ends.first(where: { $0 >= 0 }), cairn_set_nonblocking(end) >= 0 else { return nil }
+    return end
+  }
+
+  /// The signals that arrived at a pipe since the last look.
+  package static func arrived(_ pipe: CInt) -> [CInt] {
+    var numbers = [UInt8](repeating: 0, count: 64)
+    let count = read(pipe, &numbers, numbers.count)
+    return count > 0 ? numbers[..<count].map { CInt($0) } : []
+  }
+
   /// Makes writing to a closed pipe an error (EPIPE) instead of the end of the process.
   package static func ignoreBrokenPipes() { signal(SIGPIPE, SIG_IGN) }
 }

@@ -109,5 +109,32 @@ void cairn_screen_end(void);
 /// Catches a signal: its number is written to a pipe, whichever thread it hits. Returns the read end, the same for all signals.
 int cairn_watch_signal(int signal);
 
+/// A clock of the wall that can be polled: readable at the moment that was set, and when the clock is set.
+int cairn_wall_timer(void);
+int cairn_set_wall_timer(int timer, int64_t seconds);
+/// Takes notice of it: 1 when the moment has come, 0 when not, -ECANCELED when the clock was set.
+int cairn_read_wall_timer(int timer);
+
+/// inotify(7).
+struct cairn_change {
+  int watch;           // -1: there were too many, and some are lost
+  int is_directory;    // what changed is one
+  int has_appeared;    // under this name
+  int has_gone;        // from under this name, or the watched one itself
+  int is_removed;      // the watch is
+  const char *name;    // of what changed in the watched directory; not closed by a NUL when it is empty
+  uint32_t name_length;
+};
+int cairn_changes(void);
+/// Watches an entry; a link is followed when `follow` says so.
+int cairn_add_watch(int changes, const char *path, int follow);
+int cairn_remove_watch(int changes, int watch);
+/// Takes one event from a buffer that was read; returns the offset of the next one, or -1 when none is left.
+long cairn_next_change(const void *buffer, long offset, long end, struct cairn_change *out);
+
+/// Waits for a child that is not `own` and has ended, if there is one: what becomes of orphans when this process is the first of all.
+/// Returns its number; 0 when there is none.
+int cairn_reap_other(int own);
+
 /// From now on what is freed goes back to the system soon: blocks of at least `threshold` bytes at once. For the whole process.
 void cairn_return_freed_memory(size_t threshold);
