@@ -20,6 +20,14 @@ import Testing
     #expect(Escaping.terminal(bytes) == shown)
   }
 
+  @Test(arguments: [
+    ("a\tb", "a       b"), ("1234567\t8", "1234567 8"), ("é\t\t|", "é               |"), ("back\\slash\\", "back\\slash\\"),
+    ("\u{1b}[31m\\", "\\x1b[31m\\"), ("", ""),
+  ])
+  func aLineOfATextIsShownAsItReads(_ text: String, _ shown: String) {
+    #expect(Escaping.line(text.utf8) == shown)
+  }
+
   @Test func differentNamesLookDifferent() {
     let names: [[UInt8]] = [[0x78, 0xff], [0x78, 0xfe], [0x78, 0xef, 0xbf, 0xbd], Array("x\\xff".utf8)]
     #expect(Set(names.map(Escaping.terminal)).count == names.count)

@@ -45,6 +45,41 @@ import Testing
     for (path, entry) in made.entries where path != "." { #expect(source.entries[path] == entry, "\(path)") }
   }
 
+  @Test(
+    arguments: [
+      (["a/b/two.txt"], ["a/b/two.txt"]), (["a/b"], ["a/b/c/three.jpg", "a/b/two.txt"]),
+      (["x/y", "six.JPG"], ["six.JPG", "x/y/five.txt"]), (["a/b", "a/b/two.txt"], ["a/b/c/three.jpg", "a/b/two.txt"]),
+      (["nothing", "a/none"], []),
+    ] as [([String], [String])])
+  func placesAreTakenAndNothingElse(_ places: [String], _ wanted: [String]) throws {
+    let (fixture, snapshot) = try prepared()
+    try fixture.restore(snapshot) { $0.places = places.map(components) }
+    #expect(try names(fixture) == wanted)
+    let made = try TreeSnapshot(fixture.target)
+    #expect(made.entries["void"] == nil && (!wanted.isEmpty || made.entries["a"] == nil))
+  }
+
+  @Test func aPlaceMayHaveAnyName() throws {
+    let fixture = try RestoreFixture()
+    let folder = try OpenFile.open(fixture.source, [.read, .directory])
+    let odd: [[UInt8]] = [[0x2a], [0x61, 0xff, 0xfe], [0x5b, 0x5c]]
+    for name in odd + [[0x61]] { _ = try OpenFile.open(name, at: folder, [.write, .create]) }
+    let snapshot = try fixture.backup()
+    try fixture.restore(snapshot) { $0.places = odd.map { [$0] } }
+    let listing = try OpenFile.open(fixture.target, [.read, .directory]).list()
+    #expect((0..<listing.count).map { listing.name($0) } == odd.sorted { $0.lexicographicallyPrecedes($1) })
+  }
+
+  @Test func whatLeadsToAPlaceKeepsItsMetadata() throws {
+    let (fixture, snapshot) = try prepared()
+    for path in ["target", "target/a"] { try fixture.folder(path, mode: 0o711, in: fixture.directory.path) }
+    let before = try TreeSnapshot(fixture.target)
+    try fixture.restore(snapshot) { $0.places = [components("a/b/two.txt")] }
+    let after = try TreeSnapshot(fixture.target)
+    #expect(after.entries["."]?.mode == before.entries["."]?.mode && after.entries["a"]?.mode == before.entries["a"]?.mode)
+    #expect(after.entries["a/b"]?.mode == 0o755, "made on the way, with what the snapshot says of it")
+  }
+
   @Test func caseMayBeIgnored() throws {
     let (fixture, snapshot) = try prepared()
     try fixture.restore(snapshot) { $0.caseInsensitiveIncludes = ["*.jpg"] }

@@ -179,14 +179,11 @@ package final class FolderListing: Sendable {
   ///
   /// - Throws: `CairnError` where they cannot be read.
   package func entries(_ rows: Range<Int>) throws -> [FolderEntry] {
-    let rows = rows.clamped(to: 0..<self.rows)
-    var found: [FolderEntry] = []
-    found.reserveCapacity(rows.count)
-    for row in rows {
-      guard let number = number(of: row), let entry = try entry(number) else { break }
-      found.append(entry)
-    }
-    return found
+    let numbers = rows.clamped(to: 0..<self.rows).compactMap(number)
+    var found = [FolderEntry?](repeating: nil, count: numbers.count)
+    // By number, so that a leaf is read once for all its entries.
+    for index in numbers.indices.sorted(by: { numbers[$0] < numbers[$1] }) { found[index] = try entry(numbers[index]) }
+    return found.compactMap(\.self)
   }
 
   /// Where the entry of this name is.

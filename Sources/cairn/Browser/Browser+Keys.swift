@@ -109,8 +109,11 @@ extension Browser {
     switch key {
     case .character("s"):
       order = screen.order == .name ? .size : screen.order == .size ? .time : .name
+      // The cursor stays on its entry, unless nobody has moved it: then what is first now is what is wanted.
+      let name = screen.position.cursor == 0 ? nil : screen.chosen?.name
+      if name == nil { change(FolderScreen.self) { $0.position = ListPosition() } }
       // A folder that is still being read is ordered when that is done.
-      return screen.isComplete ? sort(screen, selecting: screen.chosen?.name) : open(screen, selecting: screen.chosen?.name)
+      return screen.isComplete ? sort(screen, selecting: name) : open(screen, selecting: name)
     case .character("d"): return showChanges(screen.path, screen.snapshot)
     case .character("r") where !marks.isEmpty:
       guard marks.snapshot == screen.snapshot.id else {
@@ -155,7 +158,7 @@ extension Browser {
   private mutating func act(_ key: Keystroke, _ screen: TextScreen) {
     guard case .plan(var request) = screen.kind else { return }
     switch key {
-    case .character("y"): start("restoring", keepsKeys: false) { .restore(ticket: $0, request) }
+    case .character("y"): start(Self.restoring, keepsKeys: false) { .restore(ticket: $0, request) }
     case .character("o"):
       let all: [RestoreOptions.Overwrite] = [.always, .ifNewer, .never]
       request.overwrite = all[((all.firstIndex(of: request.overwrite) ?? 0) + 1) % all.count]

@@ -15,9 +15,10 @@ extension Browser {
     let context = LineContext(columns: columns, marks: marks, search: search)
     var lines = [titleLine(screen, columns)]
     if size.rows >= 8, let header = screen.header(columns: columns) { lines.append(header.fitted(columns: columns)) }
+    let empty = screen.count == 0 ? screen.emptyText?.wrapped(columns: columns) ?? [] : []
     for row in screen.position.top..<(screen.position.top + listHeight) {
       guard row < screen.count else {
-        lines.append(ScreenLine())
+        lines.append(row < empty.count ? empty[row].fitted(columns: columns) : ScreenLine())
         continue
       }
       var line = screen.line(row, context)
@@ -69,7 +70,20 @@ extension Browser {
       return (line, nil)
     }
     if let notice { return (ScreenLine(notice.text, notice.isProblem ? .problem : .strong), nil) }
-    return (ScreenLine(screen.hints, .faint), nil)
+    return (Self.hints(screen.hints, columns), nil)
+  }
+
+  /// As many as fit, and how to learn of the others.
+  private static func hints(_ all: [String], _ columns: Int) -> ScreenLine {
+    let last = "? help"
+    var shown: [String] = []
+    var width = DisplayWidth.of(last)
+    for hint in all {
+      width += DisplayWidth.of(hint) + 2
+      guard width <= columns else { break }
+      shown.append(hint)
+    }
+    return ScreenLine((shown + [last]).joined(separator: "  "), .faint)
   }
 
   private func typed(_ label: String, _ editor: LineEditor, _ columns: Int) -> (line: ScreenLine, cursor: Int?) {

@@ -156,6 +156,8 @@ struct Browser {
   var effects: [Effect] = []
   private var nextTicket = 1
   private static let mostTypedAhead = 256
+  /// What the task is called that writes.
+  static let restoring = "restoring"
 
   /// - Parameters:
   ///   - snapshots: oldest first; at least one.
@@ -261,13 +263,12 @@ struct Browser {
       return
     }
     guard ticket == task?.ticket else { return }
-    let keepsKeys = task?.keepsKeys ?? true
+    let isRestore = task?.title == Self.restoring
     task = nil
-    if !keepsKeys { typedAhead = [] }
-    take(outcome)
+    take(outcome, isRestore: isRestore)
   }
 
-  private mutating func take(_ outcome: Outcome) {
+  private mutating func take(_ outcome: Outcome, isRestore: Bool) {
     switch outcome {
     case .folder: break
     case .window(let entries, let rows, let problem):
@@ -295,9 +296,12 @@ struct Browser {
       if let text = top as? TextScreen, case .plan = text.kind { stack.removeLast() }
       push(Self.screen(of: report, target: target, problems: problems))
       if report.problems == 0 { marks.clear() }
-    case .failed(let text): notice = Notice(text: text, isProblem: true)
+    case .failed(let text):
+      // What does not fit into a line is a text of its own.
+      if DisplayWidth.of(text) <= size.columns { return notice = Notice(text: text, isProblem: true) }
+      push(TextScreen(name: "this could not be done", lines: [ScreenLine(text, .problem)]))
     case .stopped:
-      notice = Notice(text: "Stopped.")
+      notice = Notice(text: isRestore ? "Stopped: what is restored so far stays; y goes on." : "Stopped.")
       if let folder = top as? FolderScreen, folder.listing == nil { pop() }
     }
   }

@@ -68,10 +68,12 @@ protocol BrowserScreen: Sendable {
   /// The headings of the columns.
   func header(columns: Int) -> ScreenLine?
   func line(_ row: Int, _ context: LineContext) -> ScreenLine
+  /// What stands in the place of rows where there are none.
+  var emptyText: ScreenLine? { get }
   /// What is said below the list about the chosen row.
   func detail(_ context: LineContext) -> ScreenLine
   /// What the keys do here, the most important first.
-  var hints: String { get }
+  var hints: [String] { get }
   /// The text that a search looks at; nil where searching takes reading.
   func searchText(_ row: Int) -> [UInt8]?
   /// Prepares lines for a screen of another width.
@@ -81,6 +83,7 @@ protocol BrowserScreen: Sendable {
 extension BrowserScreen {
   var isText: Bool { false }
   func header(columns: Int) -> ScreenLine? { nil }
+  var emptyText: ScreenLine? { nil }
   func detail(_ context: LineContext) -> ScreenLine { ScreenLine() }
   func searchText(_ row: Int) -> [UInt8]? { nil }
   mutating func lay(columns: Int) {}

@@ -22,7 +22,7 @@ struct FolderScreen: BrowserScreen {
   var largest: UInt64 = 0
 
   /// Entries at hand around the rows on the screen.
-  static let windowRows = 400
+  static let windowRows = 200
 
   init(snapshot: Snapshot, path: [[UInt8]]) {
     self.snapshot = snapshot
@@ -50,7 +50,7 @@ struct FolderScreen: BrowserScreen {
       right: "\(Human.grouped(row))/\(Human.grouped(count))\(isComplete ? "" : "+")")
   }
 
-  var hints: String { "Enter open  Space mark  r restore  v versions  p preview  s sort  d changes  / search  ? help  q quit" }
+  var hints: [String] { ["Enter open", "Space mark", "r restore", "v versions", "p preview", "s sort", "d changes", "/ search", "q quit"] }
 
   private struct Layout {
     let hasTime, hasShortTime, hasMode, hasSize: Bool
@@ -120,22 +120,24 @@ struct FolderScreen: BrowserScreen {
     }
   }
 
+  var emptyText: ScreenLine? {
+    guard isComplete else { return nil }
+    return problem.map { ScreenLine($0, .problem) } ?? ScreenLine("This folder is empty.", .faint)
+  }
+
   func detail(_ context: LineContext) -> ScreenLine {
     var line = ScreenLine()
     if !context.marks.isEmpty, context.marks.snapshot == snapshot.id {
       line.add("\(context.marks.count) marked, \(Human.roundBytes(context.marks.bytes))  ", .marked)
     }
-    if let problem { line.add(problem + "  ", .problem) }
+    if let problem, count > 0 { line.add(problem + "  ", .problem) }
     if isComplete, total > count { line.add("the first \(Human.grouped(count)) of \(Human.grouped(total))  ", .faint) }
-    guard let entry = chosen else {
-      if count == 0, isComplete, problem == nil { line.add("This folder is empty.", .faint) }
-      return line
-    }
+    guard let entry = chosen else { return line }
     if entry.type == .directory {
       let isKnown = entry.subtree != nil
       line.add(
         isKnown
-          ? "\(Human.count(entry.entries, "entry", "entries")) below"
+          ? "\(Human.grouped(Int(clamping: entry.entries))) \(entry.entries == 1 ? "entry" : "entries") below"
           : "its content is not in the snapshot: it could not be read", isKnown ? .faint : .problem)
     } else if entry.type == .file {
       line.add(entry.size < 1000 ? "" : "\(Human.grouped(Int(clamping: entry.size))) bytes", .faint)

@@ -57,6 +57,25 @@ struct ScreenLine: Equatable, Sendable {
     return line
   }
 
+  /// In as many lines as it takes; all but the first begin a little further in.
+  func wrapped(columns: Int) -> [ScreenLine] {
+    guard width > columns, columns > 8 else { return [self] }
+    var lines = [ScreenLine()]
+    for run in runs {
+      var rest = run.text
+      while !rest.isEmpty {
+        let part = DisplayWidth.prefix(rest, columns: columns - lines[lines.count - 1].width)
+        if part.isEmpty {
+          lines.append(ScreenLine("    "))
+          continue
+        }
+        lines[lines.count - 1].add(part, run.style)
+        rest = String(rest.unicodeScalars.dropFirst(part.unicodeScalars.count))
+      }
+    }
+    return lines
+  }
+
   /// The text for tests and searches.
   var text: String { runs.map(\.text).joined() }
 

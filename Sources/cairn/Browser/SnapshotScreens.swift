@@ -9,7 +9,7 @@ struct SeriesScreen: BrowserScreen {
 
   var count: Int { groups.count }
   var title: ScreenTitle { ScreenTitle(label: "", path: repository, right: Human.count(UInt64(groups.count), "series", "series")) }
-  var hints: String { "Enter open  / search  ? help  q quit" }
+  var hints: [String] { ["Enter open", "/ search", "q quit"] }
 
   func header(columns: Int) -> ScreenLine? {
     var line = ScreenLine()
@@ -69,8 +69,8 @@ struct SnapshotsScreen: BrowserScreen {
   var chosen: Snapshot? { snapshots.indices.contains(position.cursor) ? snapshots[position.cursor] : nil }
   var title: ScreenTitle { ScreenTitle(label: name, path: shownPlace, right: Human.count(UInt64(snapshots.count), "snapshot")) }
   private var shownPlace: String { place.map { Escaping.path($0) } ?? "" }
-  var hints: String {
-    place == nil ? "Enter open  d changes  r restore all  / search  ? help  q quit" : "Enter show it there  q back  ? help"
+  var hints: [String] {
+    place == nil ? ["Enter open", "d changes", "r restore all", "/ search", "q quit"] : ["Enter show it there", "q back"]
   }
 
   func header(columns: Int) -> ScreenLine? { Self.cells(columns, style: .faint, "Time", "ID", "Kind", "Chain", "Size", "Tags") }
@@ -135,7 +135,7 @@ struct VersionsScreen: BrowserScreen {
 
   var count: Int { versions.count }
   var chosen: FileVersion? { versions.indices.contains(position.cursor) ? versions[position.cursor] : nil }
-  var hints: String { "Enter snapshots  p preview  r restore this version  q back  ? help" }
+  var hints: [String] { ["Enter snapshots", "p preview", "r restore this version", "q back"] }
 
   var title: ScreenTitle {
     ScreenTitle(label: "versions of", path: Escaping.path(path), right: Human.count(UInt64(versions.count), "version"))
@@ -199,7 +199,9 @@ struct ChangesScreen: BrowserScreen {
 
   var count: Int { entries.count }
   var chosen: Entry? { entries.indices.contains(position.cursor) ? entries[position.cursor] : nil }
-  var hints: String { "Enter show it there  / search  q back  ? help" }
+  var hints: [String] { ["Enter show it there", "/ search", "q back"] }
+
+  var emptyText: ScreenLine? { ScreenLine("Nothing differs.", .strong) }
 
   var title: ScreenTitle {
     let times = "\(LocalTime.minutes(old.manifest.time.seconds)) → \(LocalTime.minutes(new.manifest.time.seconds))"
@@ -218,7 +220,6 @@ struct ChangesScreen: BrowserScreen {
   }
 
   func detail(_ context: LineContext) -> ScreenLine {
-    if count == 0 { return ScreenLine("Nothing differs.") }
     let s = statistics
     var line = ScreenLine("files: \(s.added.files) new, \(s.removed.files) removed, \(s.changedFiles) changed")
     if total > count { line.add("; the first \(count) are shown", .faint) }

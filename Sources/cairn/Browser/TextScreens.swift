@@ -10,15 +10,20 @@ struct TextScreen: BrowserScreen {
   }
 
   let name: String
-  let lines: [ScreenLine]
   let kind: Kind
+  private let text: [ScreenLine]
+  /// The text on a screen of the present width.
+  private(set) var lines: [ScreenLine]
   var position = ListPosition()
 
   init(name: String, lines: [ScreenLine], kind: Kind = .plain) {
     self.name = name
-    self.lines = lines
     self.kind = kind
+    text = lines
+    self.lines = lines
   }
+
+  mutating func lay(columns: Int) { lines = text.flatMap { $0.wrapped(columns: columns) } }
 
   var count: Int { lines.count }
   var isText: Bool { true }
@@ -26,9 +31,9 @@ struct TextScreen: BrowserScreen {
   func line(_ row: Int, _ context: LineContext) -> ScreenLine { lines[row] }
   func searchText(_ row: Int) -> [UInt8]? { Array(lines[row].text.utf8) }
 
-  var hints: String {
-    guard case .plan(let request) = kind else { return "q back  / search  ↑↓ PgUp PgDn scroll" }
-    return "y restore now  o overwrite: \(request.overwrite.rawValue)  q back, nothing is done"
+  var hints: [String] {
+    guard case .plan(let request) = kind else { return ["q back", "/ search", "↑↓ PgUp PgDn scroll"] }
+    return ["y restore now", "o overwrite: \(request.overwrite.rawValue)", "q back, nothing is done"]
   }
 }
 
@@ -60,7 +65,7 @@ struct PreviewScreen: BrowserScreen {
 
   var count: Int { isHexadecimal ? (bytes.count + perLine - 1) / perLine : rows.count }
   var isText: Bool { true }
-  var hints: String { "↑↓ PgUp PgDn scroll  x \(isHexadecimal ? "text" : "bytes")  / search  q back" }
+  var hints: [String] { ["↑↓ PgUp PgDn scroll", isHexadecimal ? "x text" : "x bytes", "/ search", "q back"] }
 
   var title: ScreenTitle {
     ScreenTitle(label: LocalTime.minutes(snapshot.manifest.time.seconds), path: Escaping.path(path), right: Human.roundBytes(size))
@@ -74,10 +79,11 @@ struct PreviewScreen: BrowserScreen {
 
   func detail(_ context: LineContext) -> ScreenLine {
     if let problem { return ScreenLine(problem, .problem) }
-    if size == 0 { return ScreenLine("This file is empty.", .faint) }
     guard size > UInt64(bytes.count) else { return ScreenLine() }
     return ScreenLine("the first \(Human.roundBytes(UInt64(bytes.count))) of \(Human.roundBytes(size))", .faint)
   }
+
+  var emptyText: ScreenLine? { ScreenLine("This file is empty.", .faint) }
 
   func searchText(_ row: Int) -> [UInt8]? { isHexadecimal ? Array(hexadecimal(row).text.utf8) : Array(rows[row].utf8) }
 
