@@ -25,13 +25,7 @@ package struct StateFiles: Sendable {
   ///
   /// - Throws: `CairnError(.failed)` when it cannot be kept.
   package func write(_ name: String, _ bytes: [UInt8]) throws {
-    try keeping { folder in
-      let temporary = Array("\(name).new".utf8)
-      let file = try OpenFile.open(temporary, at: folder, [.write, .create, .truncate, .noFollow], mode: 0o600)
-      try bytes.withUnsafeBytes { try file.write($0) }
-      try file.synchronizeData()
-      try FileSystem.rename(from: folder, fromName: temporary, to: folder, toName: Array(name.utf8), replace: true)
-    }
+    try keeping { folder in try FileSystem.place(bytes, at: folder, name: Array(name.utf8)) }
   }
 
   /// Takes the lock of a profile's runs; it is held until the file that is returned is closed, also by the end of the process.

@@ -163,6 +163,9 @@ private struct Inheritance {
     if done[name] == nil {
       let found = ConfigLog(files: log.files)
       var result = TOMLTable(line: own.line)
+      if case .array(let items) = inherit.value, items.count > Self.maximumDepth {
+        found.mistake(found.place(inherit), "a profile inherits from at most \(Self.maximumDepth) others")
+      }
       for (parent, place) in Self.names(inherit) {
         if let table = inherited(parent, by: name, at: found.place(place), found, path) { result = Self.merge(table, into: result) }
       }

@@ -95,6 +95,31 @@ package enum FileSystem {
     try checked(result, "rename to", toName)
   }
 
+  /// Puts a file with these bytes in its place: after a crash it is there whole, or what was there before is.
+  ///
+  /// - Parameters:
+  ///   - mode: of the new file, the umask applied.
+  ///   - replace: whether a file of that name is replaced; else it is EEXIST.
+  package static func place(
+    _ bytes: [UInt8], at directory: OpenFile, name: [UInt8], mode: UInt32 = 0o600, replace: Bool = true
+  ) throws(FileError) {
+    // Nobody else's file is overwritten, and what a crash leaves behind does not stand in the way.
+    let suffix = SystemRandom.bytes(8).map { byte in 0x61 + byte % 26 }
+    let temporary = [0x2e] + name.prefix(200) + [0x2e] + suffix
+    let file = try OpenFile.open(temporary, at: directory, [.write, .create, .exclusive, .noFollow], mode: mode)
+    do throws(FileError) {
+      let result = bytes.withUnsafeBytes { bytes in Result { () throws(FileError) in try file.write(bytes) } }
+      try result.get()
+      try file.synchronize()
+      try rename(from: directory, fromName: temporary, to: directory, toName: name, replace: replace)
+    } catch {
+      // `try?`: the first error is told.
+      try? unlink(at: directory, name: temporary)
+      throw error
+    }
+    try directory.synchronize()
+  }
+
   /// Removes anything but a directory.
   package static func unlink(at directory: OpenFile, name: [UInt8]) throws(FileError) {
     try checked(withCName(name) { name in retrying(.unlink) { outcome(unlinkat(directory.descriptor, name, 0)) } }, "remove", name)

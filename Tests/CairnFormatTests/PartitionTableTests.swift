@@ -93,6 +93,16 @@ import Testing
     }
   }
 
+  /// Labels lie where the format says, within what is looked at.
+  @Test(arguments: [("ext2", 1144, 16), ("xfs", 108, 12), ("btrfs", 0x1012B, 255), ("swap", 1052, 16)])
+  func theLabelOfAVolumeIsFound(_ kind: String, _ offset: Int, _ length: Int) throws {
+    let sample = try #require(DiskSamples.volumes.first { VolumeProbe($0)?.kind == kind })
+    var bytes = sample + [UInt8](repeating: 0, count: max(0, VolumeProbe.wantedBytes - sample.count))
+    let label = [UInt8](repeating: 0x4C, count: length)
+    DiskSamples.put(label, &bytes, at: offset)
+    #expect(VolumeProbe(Array(bytes.prefix(VolumeProbe.wantedBytes)))?.label == label)
+  }
+
   @Test func theMarksOfVolumesAreKnown() {
     let kinds = ["ext2", "xfs", "btrfs", "ntfs", "vfat", "vfat", "swap", "LVM2_member", "iso9660", "crypto_LUKS"]
     #expect(DiskSamples.volumes.map { VolumeProbe($0)?.kind } == kinds)

@@ -38,6 +38,21 @@ import Testing
     #expect(report.errors.map(\.object) == [copy.path] && report.errors.first?.kind == .harmless)
   }
 
+  /// Whatever the clear header of a copy says, another one opens the repository, and a repair mends it.
+  @Test(arguments: 0..<3) func aDamagedCopyOfTheConfigIsNoObstacle(_ copy: Int) throws {
+    let subject = try CheckSubject(.local)
+    let key = ObjectKey.configCopies[copy]
+    for offset in Array(0..<96) + [200] {
+      try subject.flip(key, at: offset)
+      #expect(try subject.open().snapshots().snapshots.count == 3, "byte \(offset)")
+      try subject.flip(key, at: offset)
+    }
+    try subject.flip(key, at: 20)
+    #expect(try subject.check().errors.map(\.object) == [key.path])
+    _ = try subject.repairIndex()
+    #expect(try subject.check().errors.isEmpty)
+  }
+
   @Test func anOlderCopyOfTheConfigIsNamed() throws {
     let subject = try CheckSubject(.local)
     let repository = try subject.open()

@@ -21,6 +21,29 @@ import Testing
     return cairn
   }
 
+  @Test(arguments: [
+    ["--include", "a"], ["--exclude", "a"], ["--overwrite", "never"], ["--delete"], ["--sparse"], ["--skip-owner"], ["--skip-attributes"],
+    ["--no-verify", "--verify"],
+  ])
+  func whatAnImageCannotHeedIsRefused(_ options: [String]) throws {
+    let cairn = CairnProcess()
+    let result = try cairn.run(
+      bytes: (["restore", "latest", "--image", cairn.path + "/new", "--yes"] + options).map { Array($0.utf8) })
+    #expect(result.status == 64 && (result.errors.contains("do not go with it") || result.errors.contains("exclude each other")))
+  }
+
+  @Test func aTargetThatIsALinkToNothingIsRefusedBeforeAnythingIsWritten() throws {
+    let cairn = try CairnProcess.withRepository()
+    try cairn.write("disk", String(repeating: "x", count: 300_000))
+    #expect(try cairn.run("backup", "--image", "disk").status == 0)
+    symlink(cairn.path + "/nowhere", cairn.path + "/link")
+    let result = try cairn.run("restore", "latest", "--image", "link")
+    #expect(result.status == 64 && result.errors.contains("is a symbolic link that leads to nothing"))
+    // A dry run makes nothing.
+    let dry = try cairn.run("restore", "latest", "--image", "new", "--dry-run")
+    #expect(dry.status == 0 && dry.errors.isEmpty && access(cairn.path + "/new", F_OK) != 0)
+  }
+
   @Test func everyCommandKnowsImages() throws {
     let cairn = try program()
     let first = try cairn.run("backup", "--image", "disk", "--json")

@@ -51,9 +51,29 @@ import Testing
     #expect(snapshot["tags"] as? [String] == ["a", "b"])
     #expect(snapshot["hostname"] as? String == "test")
     #expect(snapshot["paths"] as? [String] == [cairn.path + "/source"])
-    #expect(snapshot["series_name"] as? String == "home@test" || snapshot["series"] != nil)
+    #expect(snapshot["series_name"] as? String == "home@test")
     let files = try cairn.run("ls", "latest", "-P", "home").text
     #expect(files.contains("keep") && !files.contains("a.txt"))
+  }
+
+  @Test func aProfilesSeriesIsThatOfTheHostThatIsNamed() throws {
+    try configure("")
+    #expect(try cairn.run("backup", "-P", "home", "--host", "nas").status == 0)
+    #expect(try snapshots("--host", "nas").map { $0["series_name"] as? String } == ["home@nas"])
+    #expect(try snapshots().isEmpty)
+    #expect(try cairn.run("backup", "-P", "home").status == 0)
+    #expect(try snapshots().map { $0["series_name"] as? String } == ["home@test"])
+    #expect(try snapshots("--host", "nas", "--host", "test").count == 2)
+  }
+
+  @Test func aProfilesRetentionIsNotForOtherSeries() throws {
+    try configure("[profile.home.retention]\nkeep-last = 1")
+    for _ in 0..<2 { #expect(try cairn.run("backup", "-P", "home", "--series", "other").status == 0) }
+    let result = try cairn.run("forget", "-P", "home", "--series", "other")
+    #expect(result.status == 64 && result.errors.contains("is for its own series; nothing was forgotten"))
+    #expect(try snapshots("--series", "other").count == 2)
+    #expect(try cairn.run("forget", "-P", "home", "--series", "other", "--keep-last", "1").status == 0)
+    #expect(try snapshots("--series", "other").count == 1)
   }
 
   @Test func flagsBeatVariablesAndVariablesBeatTheFile() throws {

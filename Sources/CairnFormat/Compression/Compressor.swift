@@ -17,7 +17,7 @@ package final class Compressor {
   private let decompression: OpaquePointer
   private var level: Int32?
 
-  /// All of the largest group of chunks (4 MiB); zstd's own choice for the usual levels is half of that. Shorter input gets a window of
+  /// A whole group of chunks at the usual settings (4 MiB); zstd's own choice for the usual levels is half of that. Shorter input gets a window of
   /// its own length, and nothing takes more memory for it.
   private static let windowLog: Int32 = 22
 

@@ -5,8 +5,8 @@ package struct VolumeProbe: Equatable, Sendable {
   package var label: [UInt8] = []
   package var id: [UInt8] = []
 
-  /// Bytes from the start that are looked at.
-  package static let wantedBytes = 0x10080
+  /// Bytes from the start that are looked at: up to the end of btrfs' label.
+  package static let wantedBytes = 0x1022B
 
   /// - Parameter bytes: the first `wantedBytes` of the volume, or what there is.
   package init?(_ bytes: [UInt8]) {

@@ -20,7 +20,8 @@ package struct Config: Equatable, Sendable {
   package var compatibleFeatures: UInt64 = 0
   package var counter: UInt64 = 0
   package var chunker: ChunkerParameters = .normal
-  /// Blobs smaller than `groupMaximumBlob` are sealed together in groups of about this many bytes before compression; 0: never.
+  /// Blobs smaller than `groupMaximumBlob` are sealed together in groups of about this many bytes before compression, larger ones
+  /// that shrink in groups of up to four times as many (FORMAT.md 20); 0: never.
   package var groupBytes: UInt32 = 1 << 20
   package var groupMaximumBlob: UInt32 = 512 << 10
   package var dataPackBytes: UInt32 = 32 << 20
@@ -68,6 +69,11 @@ package struct Config: Equatable, Sendable {
     else { throw .invalid("parity") }
     guard dataEpoch == 0 else { throw .unsupportedFeature }
   }
+}
+
+extension Config {
+  /// Bytes before compression of the longest frame that a writer makes with these settings.
+  package var largestFrameBytes: Int { max(Int(chunker.maximum), Int(groupBytes), Limits.treeNodeBytes) }
 }
 
 extension Config {

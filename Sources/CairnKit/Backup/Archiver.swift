@@ -5,7 +5,7 @@ import CairnSystem
 ///
 /// Peak heap, beside the repository's own caches, with `B` = max(8 MiB, two of the largest chunks):
 ///
-///     worker buffers    W · B                       + 2 W + 2 · B for chunks on their way, within a quarter of --memory
+///     worker buffers    W · B                       + up to W · B for chunks on their way, within a quarter of --memory
 ///     blob workers      W · (2 groups + 2 of the largest frames)      (`BlobWorker`)
 ///     frames            (W + 4) · the largest frame                   (`SessionWriter`)
 ///     entries           memory / 8 at 512 bytes an entry: complete groups that wait for their turn (`Backlog`)

@@ -44,7 +44,8 @@ struct PackCheck {
     run.context.counters.totalsKnown.set(1)
     let queue = BoundedQueue<Job>(capacity: 16)
     // With one thread more than processors, one can wait for the disk while the others compute.
-    let threads = max(1, min(run.threads + 1, run.context.memoryBytes / 2 / PackInspector.memoryBytes))
+    let touched = PackInspector.memoryBytes(largest: run.repository.config.largestFrameBytes)
+    let threads = max(1, min(run.threads + 1, run.context.memoryBytes / 2 / touched))
     let hasDamagedIndex = try ThreadScope.run { scope in
       scope.onFailure { queue.cancel() }
       defer { queue.close() }

@@ -196,8 +196,11 @@ final class PackInspector {
 
   /// Bytes of a pack that are held at once, unless a frame is larger.
   private static let windowBytes = 8 << 20
-  /// What a thread touches: the window, and two frames before compression.
-  static let memoryBytes = windowBytes + (8 << 20)
+
+  /// What a thread touches: the window, and two of the largest frames before compression.
+  ///
+  /// - Parameter frame: `Config.largestFrameBytes`.
+  static func memoryBytes(largest frame: Int) -> Int { max(windowBytes, frame) + 2 * frame }
 
   /// The part of a pack that lies in memory, from `start` to `end`.
   private struct Window {

@@ -58,7 +58,7 @@ package final class ParityRepair: Sendable {
   package init(
     _ storage: any Storage, isDryRun: Bool, context: RunContext = RunContext(), onFinding: @escaping @Sendable (Finding) -> Void
   ) throws {
-    _ = try ConfigCopies.read(storage).header(location: storage.location)
+    _ = try ConfigCopies.read(storage).headers(location: storage.location)
     (self.storage, self.isDryRun, self.context, self.onFinding) = (storage, isDryRun, context, onFinding)
   }
 

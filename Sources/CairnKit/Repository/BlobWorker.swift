@@ -25,8 +25,8 @@ package final class BlobWorker {
   private let groupMaximumBlob: Int
   private var data: Group
   private var tree: Group
-  /// Chunks of large files. Up to four together shrink by 1.5 % (a disk image) to 2.3 % (programs) more than each alone and take no
-  /// longer; what does not shrink is not copied here.
+  /// Chunks of large files. In groups of 4 MiB they shrink by 1.5 % (a disk image) to 2.3 % (programs) more than each alone and take no
+  /// longer. What a probe finds incompressible is not copied here.
   private var chunks: Group
   private let chunksLimit: Int
   /// Holds a compressed frame until it is sealed, and then what it opens to.

@@ -70,7 +70,7 @@ package final class PackWriter: Sendable {
     self.options = options
     self.context = context
     self.storage = storage
-    maximumFrameBytes = max(Int(config.chunker.maximum), Int(config.groupBytes), Limits.treeNodeBytes)
+    maximumFrameBytes = config.largestFrameBytes
     buffers = BufferPool(bufferBytes: Compressor.bound(maximumFrameBytes) + Limits.frameOverhead, limit: options.workers + 4)
     let makeSlot = { (packClass: PackClass, target: UInt32) in
       PackSlot(storage: storage, keys: keys, packClass: packClass, target: Int(target), parity: config.parity)

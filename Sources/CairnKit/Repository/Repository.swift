@@ -48,22 +48,24 @@ public final class Repository: Sendable {
     _ storage: any Storage, credential: Credential, options: OpenOptions = OpenOptions(), sink: any ProgressSink = NoProgress()
   ) throws -> Repository {
     let copies = try ConfigCopies.read(storage)
-    let header = try copies.header(location: storage.location)
-    guard header.readFeatures & ~Config.knownReadFeatures == 0 else {
-      throw CairnError(
-        .unsupportedFormat, "The repository at \(storage.location) uses features that this version of cairn does not know.",
-        guidance: "Use a newer cairn with this repository.")
+    var failure: (any Error)?
+    // A damaged copy may have any header: what it says is tried, and so is what the others say.
+    for header in try copies.headers(location: storage.location) {
+      do {
+        guard header.readFeatures & ~Config.knownReadFeatures == 0 else {
+          throw CairnError(
+            .unsupportedFormat, "The repository at \(storage.location) uses features that this version of cairn does not know.",
+            guidance: "Use a newer cairn with this repository.")
+        }
+        let opened = try KeySlots.unlock(storage, credential: credential, repository: header.repository)
+        let keys = KeySet(master: opened.master, repository: header.repository)
+        let config = try copies.open(keys, sink: sink, isExported: credential.slotKind == nil)
+        return Repository(
+          storage: storage, keys: keys, config: config, options: options, slot: opened.name, info: opened.info, master: opened.master,
+          sink: sink)
+      } catch { failure = failure ?? error }
     }
-    let opened = try KeySlots.unlock(storage, credential: credential, repository: header.repository)
-    let keys = KeySet(master: opened.master, repository: header.repository)
-    let config: Config
-    do { config = try copies.open(keys, sink: sink) } catch {
-      guard case .master = credential else { throw error }
-      throw CairnError(.wrongPassword, "The exported key does not open the repository at \(storage.location).")
-    }
-    return Repository(
-      storage: storage, keys: keys, config: config, options: options, slot: opened.name, info: opened.info, master: opened.master,
-      sink: sink)
+    throw failure ?? CairnError.damaged("every copy of the config at \(storage.location)", .truncated)
   }
 
   /// What cuts files into chunks.
@@ -116,34 +118,47 @@ package struct ConfigCopies {
     return copies
   }
 
-  /// The clear header of the newest copy that has one. Nothing in it is trusted until `open`.
-  package func header(location: String) throws -> ConfigHeader {
-    var newest: ConfigHeader?
+  /// The clear headers of the copies, one for each repository that they name: first what most of them say, then the newest. Nothing in
+  /// them is trusted until `open`.
+  ///
+  /// - Throws: `CairnError(.damaged)` when there is none; never returns an empty array.
+  package func headers(location: String) throws -> [ConfigHeader] {
+    var named: [(header: ConfigHeader, copies: Int)] = []
     var failure: FormatError?
     for copy in found {
       do {
         let header = try Config.readHeader(copy.bytes)
-        if newest.map({ header.counter > $0.counter }) ?? true { newest = header }
+        if let known = named.firstIndex(where: { $0.header.repository == header.repository }) {
+          named[known].copies += 1
+          if header.counter > named[known].header.counter { named[known].header = header }
+        } else {
+          named.append((header, 1))
+        }
       } catch { failure = failure ?? error }
     }
-    if let newest { return newest }
-    throw CairnError.damaged("every copy of the config at \(location)", failure ?? .truncated)
+    guard !named.isEmpty else { throw CairnError.damaged("every copy of the config at \(location)", failure ?? .truncated) }
+    return named.sorted { ($0.copies, $0.header.counter) > ($1.copies, $1.header.counter) }.map(\.header)
   }
 
   /// Opens the newest copy that authenticates; the others' faults are messages, not errors.
-  package func open(_ keys: KeySet, sink: any ProgressSink) throws -> Config {
+  ///
+  /// - Parameter isExported: whether the keys are of an exported key, which nothing else has tried yet.
+  package func open(_ keys: KeySet, sink: any ProgressSink, isExported: Bool = false) throws -> Config {
     var best: Config?
-    var failure: FormatError?
+    var faults: [(name: String, error: FormatError)] = []
     for copy in found {
       do {
         let config = try Config.open(copy.bytes, keys: keys)
         if best.map({ config.counter > $0.counter }) ?? true { best = config }
-      } catch {
-        failure = failure ?? error
-        sink.report(.message("\(copy.name) is damaged (\(error)); another copy is used. Run 'cairn check'."))
-      }
+      } catch { faults.append((copy.name, error)) }
     }
-    guard let best else { throw CairnError.damaged("every copy of the config", failure ?? .authenticationFailed) }
+    guard let best else {
+      if isExported { throw CairnError(.wrongPassword, "The exported key does not open the repository.") }
+      throw CairnError.damaged("every copy of the config", faults.first?.error ?? .authenticationFailed)
+    }
+    for fault in faults {
+      sink.report(.message("\(fault.name) is damaged (\(fault.error)); another copy is used. Run 'cairn check'."))
+    }
     return best
   }
 }

@@ -42,13 +42,13 @@ public struct SnapshotFilter: Sendable {
   public var paths: [String] = []
   /// The series' name or the start of its id in hexadecimal.
   public var series: String?
-  /// The series' name, the whole of it and nothing else.
-  public var seriesName: String?
+  /// Names of series, the whole of them and nothing else; one of them.
+  public var seriesNames: [String] = []
 
   public init() {}
 
   /// Whether it lets every snapshot through.
-  public var isEmpty: Bool { hosts.isEmpty && tags.isEmpty && paths.isEmpty && series == nil && seriesName == nil }
+  public var isEmpty: Bool { hosts.isEmpty && tags.isEmpty && paths.isEmpty && series == nil && seriesNames.isEmpty }
 
   public func matches(_ snapshot: Snapshot) -> Bool {
     let m = snapshot.manifest
@@ -56,7 +56,7 @@ public struct SnapshotFilter: Sendable {
     return (hosts.isEmpty || hosts.contains { Array($0.utf8) == m.host })
       && (tags.isEmpty || tags.contains { $0.allSatisfy { has.contains(Array($0.utf8)) } })
       && paths.allSatisfy { path in m.paths.contains(Array(path.utf8)) }
-      && (seriesName.map { Array($0.utf8) == m.seriesName } ?? true)
+      && (seriesNames.isEmpty || seriesNames.contains { Array($0.utf8) == m.seriesName })
       && (series.map { Array($0.utf8) == m.seriesName || (!$0.isEmpty && m.series.hexadecimal.hasPrefix($0)) } ?? true)
   }
 }

@@ -5,7 +5,7 @@ import Synchronization
 
 /// Fetches the content of files: takes windows from the walk and has the workers compare, fetch, verify and write.
 ///
-/// While the workers are busy with one window the walk fills the next. The queue holds none itself, so two windows bound the memory.
+/// While the workers are busy with one window the walk fills the next, and one may wait between them.
 final class ContentStage: Sendable {
   let windows = BoundedQueue<ContentWindow>(capacity: 1)
   private let run: RestoreRun

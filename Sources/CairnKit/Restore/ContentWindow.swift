@@ -41,7 +41,7 @@ struct ContentPiece: Sendable {
 final class ContentWindow: @unchecked Sendable {
   // Unchecked: ownership moves with the message; while workers run, they only read it.
 
-  /// Two windows are under way, so pieces take at most 10 MB and files about 8 MB.
+  /// Three windows are there at most (one is filled, one waits, one is worked on): pieces take up to 16 MB and files about 12 MB.
   static let maximumPieces = 1 << 16
   static let maximumFiles = 1 << 13
 

@@ -59,7 +59,11 @@ struct ConfigShow: ParsableCommand, Verb {
     } else {
       var table = TextTable([("Profile", .left), ("Repository", .left), ("Sources", .left), ("From", .left)])
       for profile in configuration.profiles {
-        let sources = profile.source.paths?.map(Escaping.terminal).joined(separator: "\n") ?? profile.source.command?.first ?? ""
+        let source = profile.source
+        let paths = [source.image].compactMap(\.self) + (source.paths ?? [])
+        let lists = (source.filesFrom ?? []) + (source.filesFromVerbatim ?? []) + (source.filesFromRaw ?? [])
+        let command = source.command.map { [Escaping.terminal(Array($0.joined(separator: " ").utf8))] } ?? []
+        let sources = (paths.map(Escaping.terminal) + lists.map { "list \(Escaping.terminal($0))" } + command).joined(separator: "\n")
         table.add([profile.name, profile.repository?.name ?? "", sources, profile.place.text])
       }
       for line in table.lines() { run.console.line(line) }

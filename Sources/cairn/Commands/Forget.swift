@@ -68,7 +68,14 @@ struct Forget: ParsableCommand, Verb {
     options.snapshots = ids
     options.policy = retention.policy
     // What is named, and options, take the place of the profile's policy.
-    if let profile = run.profile, ids.isEmpty, !retention.isGiven { options.policy = try Self.policy(of: profile) }
+    if let profile = run.profile, ids.isEmpty, !retention.isGiven {
+      guard filters.other.series == nil else {
+        throw CairnError(
+          .usage, "What the profile '\(profile.name)' keeps is for its own series; nothing was forgotten.",
+          guidance: "Leave --series away, or say what to keep with --keep options.")
+      }
+      options.policy = try Self.policy(of: profile)
+    }
     options.grouping = groupBy.flatMap(SnapshotGrouping.init) ?? .series
     options.filter = filters.filter(run)
     options.allowsRemovingAll = unsafeAllowRemoveAll

@@ -34,7 +34,7 @@ struct Restore: ParsableCommand, Verb {
   @Option(
     help: ArgumentHelp(
       "Replace what is there: always, if-changed (by size and time), if-newer or never. Default always.", valueName: "when"))
-  var overwrite = RestoreOptions.Overwrite.always
+  var overwrite: RestoreOptions.Overwrite?
 
   @Flag(help: "Remove what the snapshot does not have.")
   var delete = false
@@ -63,6 +63,13 @@ struct Restore: ParsableCommand, Verb {
     guard [inPlace, target != nil, image.image != nil].filter({ $0 }).count == 1 else {
       throw ValidationError("Say where to: either --target DIRECTORY, --in-place or --image DEVICE.")
     }
+    let others = delete || sparse || skipOwner || skipAttributes || overwrite != nil || choosing.isGiven
+    if image.image != nil && others {
+      throw ValidationError(
+        "--image writes a whole image: --include, --exclude, --overwrite, --delete, --sparse, --skip-owner and --skip-attributes do not go "
+          + "with it.")
+    }
+    if image.noVerify && verify { throw ValidationError("--verify and --no-verify exclude each other.") }
   }
 
   func perform(_ run: Invocation) throws -> ExitStatus {
@@ -87,7 +94,7 @@ struct Restore: ParsableCommand, Verb {
     var options = RestoreOptions(snapshot: chosen, target: place)
     options.path = snapshot.path
     patterns.apply(to: &options)
-    options.overwrite = overwrite
+    options.overwrite = overwrite ?? .always
     options.delete = delete
     options.dryRun = dryRun
     options.verify = verify

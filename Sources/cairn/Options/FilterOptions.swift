@@ -49,7 +49,11 @@ struct OtherFilterOptions: ParsableArguments {
     filter.tags = tag.map(\.items)
     filter.paths = path
     filter.series = series
-    if series == nil { filter.seriesName = run.profile?.seriesName(host: run.hostSetting().value) }
+    if series == nil, let profile = run.profile {
+      // A profile keeps snapshots of its own on each host.
+      let all = filter.hosts.isEmpty ? [run.hostSetting().value] : filter.hosts
+      filter.seriesNames = all.map(profile.seriesName)
+    }
     return filter
   }
 }

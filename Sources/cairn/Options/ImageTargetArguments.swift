@@ -1,6 +1,7 @@
 import ArgumentParser
 import CairnKit
 import CairnSystem
+import SystemPackage
 
 /// Writing the image of a disk to a device or a file.
 struct ImageTargetArguments: ParsableArguments {
@@ -50,7 +51,9 @@ struct ImageTargetArguments: ParsableArguments {
       guidance: "Give --yes if that is meant, or --dry-run to see how much differs.")
     guard !console.json else { throw refusal }
     let answer: [UInt8]?
-    do { answer = try Terminal.read(prompt: "This overwrites \(loss). Type yes to go on: ") } catch { throw refusal }
+    do { answer = try Terminal.read(prompt: "This overwrites \(loss). Type yes to go on: ") } catch {
+      throw error.errno == .interrupted ? CancellationError() : refusal
+    }
     guard answer == Array("yes".utf8) else { throw refusal }
   }
 

@@ -32,6 +32,11 @@ struct IncludeArguments: ParsableArguments {
   @Option(parsing: .unconditionalSingleValue, help: ArgumentHelp("As --exclude-file, letter case ignored.", valueName: "file"))
   var iexcludeFile: [PathArgument] = []
 
+  var isGiven: Bool {
+    let patterns = [include, iinclude, exclude, iexclude], files = [includeFile, iincludeFile, excludeFile, iexcludeFile]
+    return !patterns.allSatisfy(\.isEmpty) || !files.allSatisfy(\.isEmpty)
+  }
+
   /// The patterns, those in files included.
   struct Patterns {
     var includes: [String], caseInsensitiveIncludes: [String], excludes: [String], caseInsensitiveExcludes: [String]

@@ -53,6 +53,7 @@ struct SourceArguments: ParsableArguments {
     if image != nil && (stdin || stdinFromCommand || hasLists || !paths.isEmpty) {
       throw ValidationError("--image takes one device or file, and nothing else is backed up with it.")
     }
+    if skipBadSectors && isGiven && image == nil { throw ValidationError("--skip-bad-sectors goes with --image only.") }
     if !stdin && !stdinFromCommand {
       if stdinFilename != nil { throw ValidationError("--stdin-filename needs --stdin or --stdin-from-command.") }
     }

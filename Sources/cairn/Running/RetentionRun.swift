@@ -40,7 +40,7 @@ struct RetentionRun {
     if !policy.isEmpty {
       var options = ForgetOptions()
       options.policy = policy
-      options.filter.seriesName = series
+      options.filter.seriesNames = [series]
       let plan = try repository.planForget(options)
       for problem in plan.problems { run.reporter.report(problem) }
       outcome.isComplete = plan.problems.isEmpty

@@ -191,16 +191,11 @@ struct SetupWizard {
 
   /// Puts the file into its place, for its owner's eyes only, whole or not at all.
   func write(_ text: [UInt8]) throws {
-    do {
+    do throws(FileError) {
       let directory = try FileSystem.makeDirectories(Self.folder(of: file))
       let name = Array(file[((file.lastIndex(of: 0x2f) ?? -1) + 1)...])
-      let temporary = name + Array(".new".utf8)
-      let new = try OpenFile.open(temporary, at: directory, [.write, .create, .truncate, .noFollow], mode: 0o600)
-      try text.withUnsafeBytes { try new.write($0) }
-      try new.synchronize()
-      try FileSystem.rename(from: directory, fromName: temporary, to: directory, toName: name, replace: existing != nil)
-      try directory.synchronize()
-    } catch let error as FileError {
+      try FileSystem.place(text, at: directory, name: name, replace: existing != nil)
+    } catch {
       throw CairnError(.failed, "Cannot write the configuration \(Escaping.terminal(file)): \(error.reason).")
     }
   }

@@ -96,6 +96,27 @@ import Testing
     try expectWhole(subject, contents)
   }
 
+  /// A prune has written everything anew, and its only record is lost: nothing but its own packs and index objects tell of it.
+  @Test(arguments: DamageWay.allCases)
+  func whatAPruneHasWrittenCountsWithoutItsRecord(_ way: DamageWay) throws {
+    let subject = try CheckSubject(.memory)
+    let repository = try subject.open()
+    var options = ForgetOptions()
+    options.snapshots = [subject.snapshots[0].idHex]
+    try repository.forget(try repository.planForget(options))
+    let contents = try subject.contents()
+    var prune = PruneOptions()
+    prune.maxUnused = .percent(0)
+    let pruned = try repository.prune(prune, context: CheckSubject.context())
+    #expect(pruned.deleted.count > 0)
+    #expect(try subject.objects(.packs).contains { PackName($0.name).map { $0.owner.epoch > 0 } ?? false })
+    let checkpoint = try #require(try subject.objects(.log).last)
+    #expect(try subject.objects(.log).count == 1)
+    try subject.damage(checkpoint, way)
+    _ = try subject.repairIndex()
+    try expectWhole(subject, contents)
+  }
+
   @Test(arguments: DamageWay.allCases)
   func aRegisterIsReplacedByItsManifest(_ way: DamageWay) throws {
     let subject = try CheckSubject(.memory)

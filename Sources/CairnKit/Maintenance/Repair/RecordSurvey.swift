@@ -105,14 +105,39 @@ struct RecordSurvey {
   /// A session that stored something and of which neither register nor announcement is left.
   private mutating func surveyOwners(_ own: Set<SessionID>) throws {
     var owners = Set<SessionID>()
+    // What speaks of records that are gone: the run that put them had stored it before.
+    var late: [(epoch: UInt32, key: ObjectKey, size: UInt64)] = []
     try storageCall("listing the index") {
-      try storage.list(.index) { key, _ in if let name = DeltaName(key.name) { owners.insert(name.session) } }
+      try storage.list(.index) { key, size in
+        guard let owner = DeltaName(key.name)?.session else { return }
+        if owners.insert(owner).inserted, UInt64(owner.epoch) > logLength { late.append((owner.epoch, key, size)) }
+      }
     }
     try storageCall("listing the packs") {
-      try storage.list(.packs) { key, _ in if let name = PackName(key.name) { owners.insert(name.owner) } }
+      try storage.list(.packs) { key, size in
+        guard let owner = PackName(key.name)?.owner else { return }
+        if owners.insert(owner).inserted, UInt64(owner.epoch) > logLength { late.append((owner.epoch, key, size)) }
+      }
     }
+    try noteLatest(late)
     let isLost = owners.contains { !state.isDecided($0) && !state.log.owners.contains($0) && !announced.contains($0) && !own.contains($0) }
     if isLost || logLength > state.log.next { isComplete = false }
+  }
+
+  /// The greatest epoch of which an object proves itself: anybody can make up names.
+  private mutating func noteLatest(_ late: [(epoch: UInt32, key: ObjectKey, size: UInt64)]) throws {
+    for (epoch, key, size) in late.sorted(by: { $0.epoch > $1.epoch }) {
+      let result = try ObjectFault.catching {
+        if key.kind == .index {
+          _ = try Records.delta(key.name, storage, repository.keys)
+        } else {
+          _ = try PackFile.read(key, size: size, storage: storage, keys: repository.keys, .damagedTrailer)
+        }
+      }
+      guard case .success = result else { continue }
+      logLength = max(logLength, UInt64(epoch))
+      return
+    }
   }
 
   private func sessions(in kind: ObjectKey.Kind) throws -> [SessionID] {

@@ -14,8 +14,8 @@ final class ImageTarget: Sendable {
   let existingBytes: UInt64
   /// A file that was not there: all of it is zeros, and it gets its name at the end.
   private let temporary: (file: TemporaryFile, name: [UInt8])?
-
-  var isFresh: Bool { temporary != nil }
+  /// Whether nothing is there: all of it is zeros. On a dry run `file` is the directory then, which nobody reads.
+  let isFresh: Bool
 
   /// Opens the target for `bytes` bytes.
   ///
@@ -27,15 +27,17 @@ final class ImageTarget: Sendable {
     let name = Escaping.terminal(path)
     do {
       guard let status = try Self.status(path) else {
-        let made = try Self.make(path)
-        temporary = made
-        file = made.file.file
+        let (directory, name) = try Self.place(path)
+        temporary = dryRun ? nil : (try TemporaryFile.make(in: directory, unnamedWorks: Atomic<Bool>(true)), name)
+        file = temporary?.file.file ?? directory
+        isFresh = true
         device = nil
         number = nil
         existingBytes = 0
         return
       }
       temporary = nil
+      isFresh = false
       switch status.type {
       case .regular:
         file = try OpenFile.open(path, dryRun ? .read : [.read, .write])
@@ -68,12 +70,19 @@ final class ImageTarget: Sendable {
     }
   }
 
-  private static func make(_ path: [UInt8]) throws -> (file: TemporaryFile, name: [UInt8]) {
+  /// Where a file is to be made, and its name there.
+  private static func place(_ path: [UInt8]) throws -> (directory: OpenFile, name: [UInt8]) {
     let name = Array(path.reversed().prefix { $0 != 0x2f }.reversed())
     let folder = Array(path.dropLast(name.count))
     guard NodeName.isValid(name) else { throw CairnError(.usage, "'\(Escaping.terminal(path))' is no name for a file.") }
     let directory = try OpenFile.open(folder.isEmpty ? [0x2e] : folder, [.read, .directory])
-    return (try TemporaryFile.make(in: directory, unnamedWorks: Atomic<Bool>(true)), name)
+    // `try?`: nothing there is what is wanted.
+    if (try? FileSystem.status(at: directory, name: name)) != nil {
+      throw CairnError(
+        .usage, "'\(Escaping.terminal(path))' is a symbolic link that leads to nothing. Nothing was written.",
+        guidance: "Name what it should lead to.")
+    }
+    return (directory, name)
   }
 
   private static func requireUnused(_ name: String, _ number: DeviceNumber, _ table: DeviceTable) throws {
