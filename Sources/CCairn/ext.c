@@ -44,6 +44,9 @@ static int check_superblock(const char *path, uint64_t offset, uint64_t length) 
     return CAIRN_EXT_DAMAGED;
   if (inodes_per_group == 0 || clusters_per_group == 0 || clusters_per_group % 8 != 0) return CAIRN_EXT_DAMAGED;
   if (blocks / per_group + 1 > LARGEST_GROUPS) return CAIRN_EXT_TOO_LARGE;
+  // All descriptors lie in memory: 64 bytes each today, and the field allows more.
+  uint32_t descriptor_bytes = (uint32_t)super[254] | (uint32_t)super[255] << 8;
+  if (descriptor_bytes > 64) return CAIRN_EXT_DAMAGED;
   return CAIRN_EXT_OK;
 }
 

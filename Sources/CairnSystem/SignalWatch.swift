@@ -55,6 +55,9 @@ package enum SignalWatch {
     return count > 0 ? numbers[..<count].map { CInt($0) } : []
   }
 
-  /// Makes writing to a closed pipe an error (EPIPE) instead of the end of the process.
-  package static func ignoreBrokenPipes() { signal(SIGPIPE, SIG_IGN) }
+  /// Makes writing to a closed pipe (EPIPE), and beyond the limit of a file's size (EFBIG), an error instead of the end of the process.
+  package static func ignoreFailedWrites() {
+    signal(SIGPIPE, SIG_IGN)
+    signal(SIGXFSZ, SIG_IGN)
+  }
 }

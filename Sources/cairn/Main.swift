@@ -12,7 +12,7 @@ enum Main {
   static func main() {
     Host.returnFreedMemory()
     StandardStreams.ensureOpen()
-    SignalWatch.ignoreBrokenPipes()
+    SignalWatch.ignoreFailedWrites()
     let arguments = CommandLineRewriting.apply(RawArguments.ofProcess())
     do {
       var command = try Cairn.parseAsRoot(arguments)

@@ -56,6 +56,12 @@ import Testing
     #expect(files.contains("keep") && !files.contains("a.txt"))
   }
 
+  @Test(.enabled(if: Host.userID == 0)) func theConfigurationOfAnotherUserIsNotTrusted() throws {
+    #expect(chown(cairn.path + "/.config/cairn/cairn.toml", 65534, 65534) == 0)
+    let result = try cairn.run("backup", "-P", "home")
+    #expect(result.status == 64 && result.errors.contains("belongs to another user (65534)"))
+  }
+
   @Test func aProfilesSeriesIsThatOfTheHostThatIsNamed() throws {
     try configure("")
     #expect(try cairn.run("backup", "-P", "home", "--host", "nas").status == 0)

@@ -78,7 +78,7 @@ final class RestoreRun: Sendable {
     case ENOSPC, EDQUOT:
       throw CairnError(
         .noSpace, "There is no space left on the target '\(target)': \(error.reason).",
-        guidance: "Free some space and run the same command again; files that are restored already are kept.")
+        guidance: "Free some space and run the same command again; files that are complete already are kept.")
     case EMFILE, ENFILE:
       throw CairnError(
         .failed, "Too many files are open: \(error.reason).", guidance: "Raise the limit with 'ulimit -n' and run the same command again.")

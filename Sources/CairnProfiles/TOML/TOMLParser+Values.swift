@@ -68,11 +68,15 @@ extension TOMLParser {
     }
     if let number = try TOMLNumber.value(text, line: line) { return number }
     if TOMLMoment.isValid(text) { return .moment(text) }
+    let shown = Self.short(text)
     if (text.utf8.first.map { (0x30...0x39).contains($0) }) == true {
-      throw error("'\(text)' is neither a number nor a date; a text stands in quotation marks: \(TOMLValue.quoted(text))")
+      throw error("'\(shown)' is neither a number nor a date; a text stands in quotation marks: \(TOMLValue.quoted(shown))")
     }
-    throw error("'\(text)' is not a value; a text stands in quotation marks: \(TOMLValue.quoted(text))")
+    throw error("'\(shown)' is not a value; a text stands in quotation marks: \(TOMLValue.quoted(shown))")
   }
+
+  /// What fits a message.
+  static func short(_ text: String) -> String { text.utf8.count <= 80 ? text : text.prefix(76) + "…" }
 
   private static func isScalar(_ byte: UInt8) -> Bool { isBareKey(byte) || byte == 0x2b || byte == 0x2e || byte == 0x3a }
 }
@@ -103,7 +107,7 @@ enum TOMLNumber {
   }
 
   private static func tooLarge(_ text: String, _ line: Int) -> TOMLError {
-    TOMLError(line: line, message: "the number \(text) is too large")
+    TOMLError(line: line, message: "the number \(TOMLParser.short(text)) is too large")
   }
 
   /// Digits without a leading zero.

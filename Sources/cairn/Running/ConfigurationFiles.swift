@@ -81,6 +81,13 @@ struct ConfigurationFiles {
           .usage, "Everybody may write to the configuration \(Escaping.terminal(path)), so it is not trusted.",
           guidance: "Run 'chmod o-w' on it.")
       }
+      let user = Host.userID
+      guard status.uid == 0 || status.uid == user else {
+        throw CairnError(
+          .usage,
+          "The configuration \(Escaping.terminal(path)) belongs to another user (\(status.uid)), who could have it run any command.",
+          guidance: "Make it yours with 'chown'.")
+      }
       var bytes = [UInt8](repeating: 0, count: TOMLParser.maximumBytes + 1)
       let count = try bytes.withUnsafeMutableBytes { try file.read(into: $0) }
       return Array(bytes[..<count])
