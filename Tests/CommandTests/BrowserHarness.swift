@@ -18,9 +18,12 @@ struct BrowserHarness {
   var holds: (Browser.Effect) -> Bool = { _ in false }
   private(set) var held: [Browser.Effect] = []
 
-  /// - Parameter versions: what the source holds at each snapshot: paths and contents; nil removes one.
+  /// - Parameters:
+  ///   - versions: what the source holds at each snapshot: paths and contents; nil removes one.
+  ///   - start: a folder below the source, and an entry in it, to begin with.
   init(
-    _ versions: [[(String, [UInt8]?)]], series: [String] = [], columns: Int = 120, rows: Int = 24, start: [[UInt8]]? = nil
+    _ versions: [[(String, [UInt8]?)]], series: [String] = [], columns: Int = 120, rows: Int = 24,
+    start: (folder: String, entry: String?)? = nil
   ) throws {
     let repository = try TestRepository.create()
     self.repository = repository
@@ -39,7 +42,9 @@ struct BrowserHarness {
     let first = try #require(view.snapshots.last)
     browser = Browser(
       repository: "/repository", snapshots: view.snapshots, all: view.snapshots, size: ScreenSize(columns: columns, rows: rows),
-      start: start.map { (first, $0) })
+      start: start.map { start in
+        (first, Self.components(source) + Self.components(Array(start.folder.utf8)), start.entry.map { Array($0.utf8) })
+      })
     carryOut(browser.begin())
   }
 
@@ -54,7 +59,8 @@ struct BrowserHarness {
   }
 
   /// The components of the source's place in the snapshots.
-  var source: [[UInt8]] { directory.path("source").split(separator: 0x2f).map(Array.init) }
+  var source: [[UInt8]] { Self.components(directory.path("source")) }
+  private static func components(_ path: [UInt8]) -> [[UInt8]] { path.split(separator: 0x2f).map(Array.init) }
 
   mutating func press(_ keys: Keystroke...) {
     for key in keys { send(.key(key)) }

@@ -1,3 +1,4 @@
+import CairnFormat
 import CairnKit
 import CairnSystem
 import CairnTestSupport
@@ -48,29 +49,14 @@ import Testing
   }
 
   @Test func aPlaceMayBeGivenAndTheFoldersAboveAreThere() throws {
-    let directory = TemporaryDirectory()
-    _ = directory
-    var harness = try opened()
-    harness.press(.down, .enter)
-    #expect(harness.lines[0].contains("/source/letters"))
-    let path = harness.source + [Array("letters".utf8)]
-    let snapshots = try harness.repository.snapshots().snapshots
-    let view = try harness.repository.loadView()
-    var browser = Browser(
-      repository: "r", snapshots: snapshots, all: snapshots, size: ScreenSize(columns: 80, rows: 24),
-      start: (try #require(snapshots.last), path))
-    let reading = BrowserReading(repository: harness.repository, view: view, snapshots: snapshots, memoryBytes: 64 << 20, home: nil)
-    func run(_ effects: [Browser.Effect]) {
-      for effect in effects {
-        guard case .open(let ticket, _) = effect, let outcome = reading.perform(effect, BrowserReading.Work { _ in }) else { continue }
-        run(browser.handle(.finished(ticket: ticket, outcome)))
-      }
-    }
-    run(browser.begin())
-    #expect(browser.picture().lines[2].text.contains("ada.txt"))
-    run(browser.handle(.key(.left)))
-    #expect(browser.picture().lines[0].text.contains("/source "))
-    #expect(browser.picture().lines.first { $0.isSelected }?.text.contains("letters/") == true)
+    var harness = try BrowserHarness(Self.letters.dropLast(), start: ("letters", "bob.txt"))
+    #expect(harness.lines[0].contains("/source/letters") && harness.selected.contains("bob.txt"))
+    harness.press(.left)
+    #expect(harness.lines[0].contains("/source ") && harness.selected.contains("letters/"))
+    for _ in harness.source { harness.press(.left) }
+    #expect(harness.lines[0].contains(" / "))
+    harness.press(.left)
+    #expect(harness.lines[0].contains("2 snapshots"))
   }
 
   @Test func entriesAreSortedByNameSizeAndTime() throws {
@@ -268,6 +254,71 @@ import Testing
     guard case .stop(ticket)? = harness.held.last else { return #expect(Bool(false)) }
     harness.send(.finished(ticket: ticket, .stopped))
     #expect(harness.shows("Stopped.") && harness.shows("ada.txt") && harness.quit == nil)
+  }
+
+  /// The source folder is being opened, and nothing has come of it so far.
+  private func opening() throws -> (harness: BrowserHarness, ticket: Int) {
+    var harness = try opened()
+    harness.press(.left)
+    harness.holds = { if case .open = $0 { true } else if case .stop = $0 { true } else { false } }
+    harness.press(.down, .up)
+    harness.press(.control("l"), .enter)
+    guard case .open(let ticket, _)? = harness.held.last else { throw CairnError(.failed, "nothing is opened") }
+    return (harness, ticket)
+  }
+
+  @Test func aFolderMayBeLookedAtWhileItIsRead() throws {
+    var (harness, ticket) = try opening()
+    let entries = (0..<50).map { number in
+      var node = Node(name: Array("entry\(100 + number)".utf8), type: .file)
+      node.size = 7
+      return FolderEntry(node)
+    }
+    var content = Browser.FolderContent(listing: nil, count: 50, total: 50)
+    content.window = entries
+    harness.send(.finished(ticket: ticket, .folder(content)))
+    harness.send(.progress(ticket: ticket, "50 entries"))
+    harness.press(.down, .down)
+    #expect(harness.selected.contains("entry102") && harness.lines[0].contains("3/50+"))
+    #expect(harness.lines.last?.hasPrefix("Esc stops") == true && harness.lines.last?.hasSuffix("50 entries") == true)
+    content.window = []
+    (content.count, content.total, content.isComplete) = (40, 40, true)
+    harness.send(.finished(ticket: ticket, .folder(content)))
+    #expect(harness.selected.contains("entry102") && harness.lines[0].contains("3/40") && !harness.lines[0].contains("+"))
+    #expect(harness.lines.last?.hasPrefix("Enter open") == true)
+  }
+
+  @Test func readingAFolderMayBeStopped() throws {
+    var (harness, ticket) = try opening()
+    var content = Browser.FolderContent(listing: nil, count: 1, total: 1)
+    content.window = [FolderEntry(Node(name: [0x78], type: .fifo))]
+    harness.send(.finished(ticket: ticket, .folder(content)))
+    harness.press(.escape)
+    guard case .stop(ticket)? = harness.held.last else { return #expect(Bool(false)) }
+    harness.send(.finished(ticket: ticket, .stopped))
+    #expect(harness.shows("not read to its end") && harness.lines[0].contains("1/1+"))
+  }
+
+  @Test func whatCannotBeReadIsSaidAndBrowsingGoesOn() throws {
+    var (harness, ticket) = try opening()
+    var content = Browser.FolderContent(listing: nil, isComplete: true)
+    content.problem = String(repeating: "damaged ", count: 30)
+    harness.send(.finished(ticket: ticket, .folder(content)))
+    #expect(harness.lines[2].hasPrefix("damaged") && harness.lines[3].contains("damaged"), "folded, not cut")
+    harness.holds = { if case .preview = $0 { true } else { false } }
+    harness.press(.left)
+    #expect(harness.selected.contains("source/"))
+    harness.press(.control("l"), .enter)
+    harness.type("p")
+    guard case .preview(let preview, _, _)? = harness.held.last else { return #expect(Bool(false)) }
+    harness.send(.finished(ticket: preview, .failed("short")))
+    #expect(harness.lines.last == "short")
+    harness.type("p")
+    guard case .preview(let other, _, _)? = harness.held.last else { return #expect(Bool(false)) }
+    harness.send(.finished(ticket: other, .failed(String(repeating: "a long reason ", count: 20))))
+    #expect(harness.lines[0].contains("this could not be done") && harness.lines[2].contains("reason"))
+    harness.type("q")
+    #expect(harness.shows("big.bin"))
   }
 
   @Test func theControlKeysWork() throws {

@@ -155,17 +155,18 @@ struct Browser {
   /// What is to be done outside, as far as the present event has come.
   var effects: [Effect] = []
   private var nextTicket = 1
+  private var firstEntry: [UInt8]?
   private static let mostTypedAhead = 256
   /// What the task is called that writes.
   static let restoring = "restoring"
 
   /// - Parameters:
   ///   - snapshots: oldest first; at least one.
-  ///   - start: the snapshot, and the folder in it, that is shown first.
+  ///   - start: the snapshot, the folder in it, and the entry there, that are shown first.
   ///   - problem: what could not be read.
   init(
-    repository: String, snapshots: [Snapshot], all: [Snapshot], size: ScreenSize, start: (snapshot: Snapshot, path: [[UInt8]])? = nil,
-    problem: String? = nil
+    repository: String, snapshots: [Snapshot], all: [Snapshot], size: ScreenSize,
+    start: (snapshot: Snapshot, path: [[UInt8]], selecting: [UInt8]?)? = nil, problem: String? = nil
   ) {
     self.repository = repository
     self.snapshots = snapshots
@@ -188,6 +189,7 @@ struct Browser {
     }
     for depth in 0..<start.path.count { stack.append(FolderScreen(snapshot: start.snapshot, path: Array(start.path[..<depth]))) }
     stack.append(FolderScreen(snapshot: start.snapshot, path: start.path))
+    firstEntry = start.selecting
     settle()
   }
 
@@ -195,7 +197,7 @@ struct Browser {
 
   /// What has to be done before the first key.
   mutating func begin() -> [Effect] {
-    showTop(selecting: nil)
+    showTop(selecting: firstEntry)
     return takeEffects()
   }
 
@@ -320,7 +322,8 @@ struct Browser {
       screen.isComplete = content.isComplete
       screen.problem = content.problem
       if content.largest > 0 { screen.largest = content.largest }
-      if isFirst || !content.window.isEmpty {
+      // Somebody may be anywhere in it by now.
+      if isFirst {
         screen.window = content.window
         screen.windowStart = content.windowStart
       }

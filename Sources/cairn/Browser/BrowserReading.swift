@@ -97,14 +97,14 @@ final class BrowserReading: Sendable {
   }
 
   private func scan(_ listing: FolderListing, _ request: Browser.FolderRequest, _ work: Work) throws -> Browser.Outcome {
-    let started = SystemClock.monotonicNanoseconds()
     // A folder that takes longer can be looked at while the rest is read, unless that decides what comes first.
-    var isShown = request.order != .name || request.selecting != nil
+    let isShownEarly = request.order == .name && request.selecting == nil
+    var shown = SystemClock.monotonicNanoseconds()
     try listing.scan(cancellation: work.cancellation) { count in
       work.counters.filesDone.set(UInt64(count))
-      guard !isShown, count >= FolderScreen.windowRows, SystemClock.monotonicNanoseconds() - started > 100_000_000 else { return }
-      isShown = true
+      guard isShownEarly, SystemClock.monotonicNanoseconds() - shown > 150_000_000 else { return }
       work.report(.folder(self.content(listing, nil)))
+      shown = SystemClock.monotonicNanoseconds()
     }
     if request.order != .name { try listing.rank(by: request.order, cancellation: work.cancellation) }
     return .folder(content(listing, request.selecting))

@@ -79,7 +79,7 @@ final class BrowserSession {
   }
 
   private func wait(_ tasks: BoundedQueue<@Sendable () -> Void>) {
-    let patience: CInt = decoder.isWaiting ? 50 : running.isEmpty ? -1 : 100
+    let patience: CInt = decoder.isWaiting ? 100 : running.isEmpty ? -1 : 100
     switch terminal.wait(milliseconds: patience) {
     case .input(let bytes): for key in decoder.decode(bytes) { handle(.key(key), tasks) }
     case .timeout: for key in decoder.flush() { handle(.key(key), tasks) }

@@ -57,6 +57,14 @@ struct Painter {
 
   private func codes(_ style: Style, isSelected: Bool) -> String {
     var codes = "0"
+    // Of one piece: colours turned inside out would tear it up.
+    if isSelected {
+      switch style {
+      case .strong, .folder, .marked: return codes + ";1;7"
+      case .found: return codes + ";4;7"
+      default: return codes + ";7"
+      }
+    }
     switch style {
     case .plain: break
     case .faint: codes += capabilities.hasColours ? ";2" : ""
@@ -71,6 +79,6 @@ struct Painter {
     case .added: codes += capabilities.hasColours ? ";32" : ""
     case .removed: codes += capabilities.hasColours ? ";31" : ""
     }
-    return isSelected ? codes + ";7" : codes
+    return codes
   }
 }

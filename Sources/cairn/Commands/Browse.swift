@@ -42,15 +42,17 @@ struct Browse: ParsableCommand, Verb {
     guard !shown.isEmpty else {
       throw CairnError(.notFound, "There is no snapshot to look at.", guidance: "List what there is with 'cairn snapshots'.")
     }
-    if let start, try view.node(at: start.1, in: start.0).type != .directory {
-      throw CairnError(.usage, "\(Escaping.path(start.1)) is no folder.", guidance: "Name the folder that it lies in.")
+    var place: (snapshot: Snapshot, path: [[UInt8]], selecting: [UInt8]?)?
+    if let (chosen, path) = start {
+      let isFolder = try view.node(at: path, in: chosen).type == .directory
+      place = (chosen, isFolder ? path : path.dropLast(), isFolder ? nil : path.last)
     }
-    return try show(run, repository, view, shown, start, capabilities)
+    return try show(run, repository, view, shown, place, capabilities)
   }
 
   private func show(
     _ run: Invocation, _ repository: Repository, _ view: RepositoryView, _ snapshots: [Snapshot],
-    _ start: (snapshot: Snapshot, path: [[UInt8]])?, _ capabilities: ScreenCapabilities
+    _ start: (snapshot: Snapshot, path: [[UInt8]], selecting: [UInt8]?)?, _ capabilities: ScreenCapabilities
   ) throws -> ExitStatus {
     Host.raiseOpenFileLimit()
     run.console.flush()
