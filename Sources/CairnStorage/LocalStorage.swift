@@ -21,6 +21,7 @@ package final class LocalStorage: Storage {
 
   /// The root directory of the repository, for comparing it with what is backed up and for its free space.
   package var rootDirectory: OpenFile { directories.root }
+  package var localDirectory: OpenFile? { directories.root }
 
   /// Opens the directory of a repository. Nothing is created or written.
   ///

@@ -1,3 +1,5 @@
+package import CairnSystem
+
 /// Keeps opaque, named, immutable objects. Every call blocks and may come from any thread.
 ///
 /// What all storages promise:
@@ -9,6 +11,9 @@
 package protocol Storage: Sendable {
   /// Where the objects are, for messages.
   var location: String { get }
+
+  /// The directory that holds it, where that is one of this machine's.
+  var localDirectory: OpenFile? { get }
 
   /// Stores an object. Kinds `config` and `keys` replace what is there, atomically; for the others an object of the same size under
   /// the name is taken to be the same one.
@@ -114,6 +119,8 @@ extension ObjectWriter {
 }
 
 extension Storage {
+  package var localDirectory: OpenFile? { nil }
+
   /// Where space does not run out there is nothing to set aside.
   package func releaseReserve(keeping bytes: Int) throws(StorageError) -> Bool { false }
 

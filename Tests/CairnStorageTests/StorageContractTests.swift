@@ -10,6 +10,7 @@ enum Subject: String, CaseIterable, Sendable, CustomTestStringConvertible {
   /// A file system without O_TMPFILE: everything goes through `tmp/`.
   case localNamed
   case memory
+  case limited
 
   var testDescription: String { rawValue }
 
@@ -19,6 +20,10 @@ enum Subject: String, CaseIterable, Sendable, CustomTestStringConvertible {
     case .local: return Fixture(try LocalStorage.create(path: directory.path("repository")), directory)
     case .localNamed:
       return Fixture(try LocalStorage.create(path: directory.path("repository"), mayBeUnnamed: false), directory)
+    case .limited:
+      let limiter = RateLimiter(bytesPerSecond: 1 << 40)
+      return Fixture(
+        LimitedStorage(try LocalStorage.create(path: directory.path("repository")), upload: limiter, download: limiter), directory)
     case .memory: return Fixture(MemoryStorage(), directory)
     }
   }

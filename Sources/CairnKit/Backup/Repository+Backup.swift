@@ -82,7 +82,7 @@ private struct BackupVerb {
 
   /// The repository's own directory, when it is one.
   private func ownDirectory() -> LinkKey? {
-    guard let local = repository.storage as? LocalStorage, let status = try? local.rootDirectory.status() else { return nil }
+    guard let directory = repository.storage.localDirectory, let status = try? directory.status() else { return nil }
     return LinkKey(device: status.device, inode: status.inode)
   }
 

@@ -19,7 +19,7 @@ struct AnchorFile {
     guard let directory = repository.options.stateDirectory else { return nil }
     keys = repository.keys
     folder = directory + Array("/\(repository.idHex)".utf8)
-    let place = (repository.storage as? LocalStorage)?.rootDirectory.currentPath ?? Array(repository.location.utf8)
+    let place = repository.storage.localDirectory?.currentPath ?? Array(repository.location.utf8)
     name = Array("anchor-\(SHA256Digest.hash(place).hexadecimal.prefix(16))".utf8)
   }
 

@@ -139,7 +139,7 @@ struct ProtectedPlaces: Sendable {
   private var places: Set<Place> = []
 
   init(_ storage: any Storage) {
-    guard var directory = (storage as? LocalStorage)?.rootDirectory else { return }
+    guard var directory = storage.localDirectory else { return }
     // `try?`: what cannot be looked at cannot be removed from below either.
     while let status = try? directory.status(), places.insert(Place(device: status.device, inode: status.inode)).inserted {
       guard let above = try? OpenFile.open(Array("..".utf8), at: directory, [.path, .directory]) else { return }
