@@ -72,10 +72,10 @@ package enum Catalogue {
       "profile.notify.mail",
       [("to", ""), ("from", ""), ("sendmail", "\"/usr/sbin/sendmail\""), ("on", "[\"incomplete\", \"failure\"]")]),
     Section(
-      "profile.limits", isCarriedOut: false, [("nice", ""), ("io-class", ""), ("io-priority", ""), ("upload", ""), ("download", "")]),
-    Section("profile.expect", isCarriedOut: false, [("every", ""), ("checked-every", ""), ("proven-every", "")]),
+      "profile.limits", [("nice", ""), ("io-class", ""), ("io-priority", ""), ("upload", ""), ("download", "")]),
+    Section("profile.expect", [("every", ""), ("checked-every", ""), ("proven-every", "")]),
     Section(
-      "profile.upkeep", isCarriedOut: false,
+      "profile.upkeep",
       [("check", "\"never\""), ("read-data-subset", ""), ("prove", "\"never\""), ("prove-files", "20"), ("metrics-file", "")]),
   ]
 

@@ -16,6 +16,11 @@ package struct ConfigFinding: Sendable, Hashable {
   /// One or two sentences without the last stop: what is wrong and what to do. Safe on a terminal.
   package let message: String
 
+  package init(place: ConfigPlace, message: String) {
+    self.place = place
+    self.message = message
+  }
+
   package var text: String { "\(place.text): \(message)" }
 }
 

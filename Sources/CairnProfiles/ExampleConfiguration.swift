@@ -111,7 +111,8 @@ package enum ExampleConfiguration {
     random-delay = "10m"
     catch-up = true                  # make up for a run that was missed
 
-    # Commands around a run, for the shell. A failing 'before' stops it.
+    # Commands around a run, for the shell. A failing 'before' stops it; 'after' is for a run that succeeded wholly, 'on-failure' for any
+    # other end. They find in their environment CAIRN_HOOK, CAIRN_PROFILE, CAIRN_STATUS, CAIRN_MESSAGE, CAIRN_SNAPSHOT_ID and more.
     [profile.home.hooks]
     before = ["mountpoint -q /mnt/backup"]
     after = ["logger backup done"]
@@ -119,7 +120,8 @@ package enum ExampleConfiguration {
     finally = ["sync"]
     time-limit = "10m"               # for each command
 
-    # Who is told. Nothing here can make a backup fail. on = any of "start", "success", "incomplete", "failure".
+    # Who is told. Nothing here can make a backup fail. on = any of "start", "success", "incomplete", "failure". The webhook gets a JSON
+    # document by POST, pings are fetched by GET; both need the program curl.
     [profile.home.notify]
     time-limit = "30s"
 
@@ -130,7 +132,7 @@ package enum ExampleConfiguration {
     [profile.home.notify.ping]
     start = "https://ping.example.org/1234/start"
     success = "https://ping.example.org/1234"
-    fail = "https://ping.example.org/1234/fail"
+    fail = "https://ping.example.org/1234/fail"          # also for a backup that lacks something
 
     [profile.home.notify.mail]
     to = ["anna@example.org"]
@@ -138,7 +140,7 @@ package enum ExampleConfiguration {
     sendmail = "/usr/sbin/sendmail"
     on = ["incomplete", "failure"]
 
-    # How much of the machine a run may take.
+    # How much of the machine a run may take; upload and download hold for every command of the profile.
     [profile.home.limits]
     nice = 10
     io-class = "best-effort"         # or "idle"
@@ -152,10 +154,10 @@ package enum ExampleConfiguration {
     checked-every = "5w"
     proven-every = "90d"
 
-    # Looking after what is stored, after a backup.
+    # Looking after what is stored, after a backup, once a day, week, month …; whoever does it counts. "always" is after each.
     [profile.home.upkeep]
     check = "weekly"
-    read-data-subset = "5%"
+    read-data-subset = "5%"          # or a size, or "1/12": of twelve parts another one each time
     prove = "monthly"                # restore a sample and compare
     prove-files = 20
     metrics-file = "/var/lib/prometheus/node-exporter/cairn-home.prom"

@@ -26,7 +26,7 @@ struct Cairn: ParsableCommand {
       CommandGroup(
         name: "Keeping the repository",
         subcommands: [Forget.self, Prune.self, Check.self, Prove.self, Repair.self, Tag.self, Key.self, Configure.self]),
-      CommandGroup(name: "By themselves", subcommands: [ScheduleGroup.self]),
+      CommandGroup(name: "Runs of profiles", subcommands: [ScheduleGroup.self, Status.self, Log.self]),
       CommandGroup(name: "The program", subcommands: [Version.self, Completions.self]),
     ])
 

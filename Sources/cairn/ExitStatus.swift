@@ -24,7 +24,7 @@ enum ExitStatus: Int32, CaseIterable {
     case .damaged: "the repository is damaged so that the command cannot go on"
     case .noSpace: "out of space or quota"
     case .unchanged: "nothing changed (only with --error-if-unchanged)"
-    case .followUpFailed: "the snapshot is made, but what was to follow failed: retention, upkeep or a hook"
+    case .followUpFailed: "the snapshot is made; retention, upkeep or a hook after it failed"
     case .usage: "the command line or the configuration is wrong"
     case .interrupted: "interrupted; the repository is consistent"
     }

@@ -207,6 +207,74 @@ import Testing
     #expect(try cairn.run("snapshots", "--json", "-P", "p").array.count == 1)
   }
 
+  // MARK: Notices
+
+  @Test func everyoneIsToldAndNobodyCanFailTheBackup() throws {
+    let listener = HTTPListener()
+    let hangs = HTTPListener(answer: nil)
+    try cairn.write("sendmail", "#!/bin/sh\ncat >~/mail\n")
+    chmod(cairn.path + "/sendmail", 0o755)
+    func notify(_ webhook: String, _ limit: String) -> String {
+      """
+      [profile.p.hooks]
+      before = "test ! -e ~/broken"
+      [profile.p.notify]
+      time-limit = "\(limit)"
+      [profile.p.notify.webhook]
+      url = "\(webhook)"
+      on = ["start", "success", "failure"]
+      [profile.p.notify.ping]
+      start = "\(listener.url)/start"
+      success = "\(listener.url)/success"
+      fail = "\(listener.url)/fail"
+      [profile.p.notify.mail]
+      to = "root"
+      sendmail = "~/sendmail"
+      """
+    }
+    try configure(notify(listener.url + "/hook", "30s"))
+    #expect(try backUp().status == 0)
+    #expect(listener.requests.map { "\($0.method) \($0.path)" } == ["POST /hook", "GET /start", "POST /hook", "GET /success"])
+    #expect(listener.requests[2].body.contains("\"event\":\"success\"") && listener.requests[2].body.contains("\"snapshot\":{"))
+    #expect(!FileManager.default.fileExists(atPath: cairn.path + "/mail"))
+    try cairn.write("broken", "")
+    #expect(try backUp().status == 1)
+    #expect(listener.requests.suffix(2).map(\.path) == ["/hook", "/fail"])
+    #expect(listener.requests.suffix(2).first?.body.contains("\"event\":\"failure\"") == true)
+    #expect(text("mail").contains("Subject: cairn: p on test: backup failed\n"))
+    try FileManager.default.removeItem(atPath: cairn.path + "/broken")
+    // One that hangs, and one without curl.
+    try configure(notify(hangs.url, "1s"))
+    let slow = try backUp()
+    #expect(slow.status == 0 && slow.errors.contains("warning: The webhook could not be sent: there was no answer within 1 s."))
+    let none = try backUp(setting: ["PATH": cairn.path])
+    #expect(none.status == 0)
+    #expect(none.errors.contains("The webhook could not be sent: run 'curl': No such file or directory."))
+    #expect(try journal().map(\.outcome) == [.success, .failure, .success, .success])
+    #expect(try journal()[2].asides?.count == 2)
+  }
+
+  @Test func whatIsMissingOnThisMachineIsANotice() throws {
+    try configure(
+      """
+      [profile.p.hooks]
+      before = ["/no/such/program --now", "/bin/sh -c true", "echo /no", "/no/$X"]
+      [profile.p.notify.webhook]
+      url = "http://localhost/"
+      [profile.p.notify.mail]
+      to = "root"
+      sendmail = "/no/sendmail"
+      [profile.p.upkeep]
+      metrics-file = "/no/where/cairn.prom"
+      """)
+    let result = try cairn.run("config", "check", setting: ["PATH": cairn.path])
+    #expect(result.status == 0)
+    #expect(result.lines.filter { $0.contains(": notice: ") }.count == 4, "\(result.text)")
+    for word in ["'curl'", "/no/sendmail", "'before' runs /no/such/program,", "/no/where"] {
+      #expect(result.text.contains(word), "\(word)")
+    }
+  }
+
   // MARK: At once, and cut short
 
   /// Starts a run whose first hook waits for the file `go`.

@@ -1,5 +1,5 @@
 package import CairnFormat
-import CairnKit
+package import CairnKit
 import Glibc
 
 /// `[profile.NAME.scheme]`: how often a snapshot of each kind is due.
@@ -16,7 +16,7 @@ package struct Scheme: Sendable, Equatable {
     /// Not by the scheme. The first snapshot of a series is full all the same.
     case never
 
-    var period: RetentionPeriod? { RetentionPeriod(rawValue: rawValue) }
+    package var period: RetentionPeriod? { RetentionPeriod(rawValue: rawValue) }
     /// 0 is the most frequent.
     fileprivate var rarity: Int { Self.allCases.firstIndex(of: self) ?? 0 }
   }
@@ -103,7 +103,7 @@ package struct LocalCalendar: Sendable {
   }
 
   /// A name that all moments of the same hour, day, week … share. The hour that comes twice when clocks are set back is two hours.
-  func stretch(_ period: RetentionPeriod, at seconds: Int64) -> String {
+  package func stretch(_ period: RetentionPeriod, at seconds: Int64) -> String {
     let offset = offset(seconds)
     let name = period.bucket(LocalMoment(Timestamp(seconds: seconds, nanoseconds: 0), offsetMinutes: offset))
     return period == .hourly ? "\(name) \(offset)" : name

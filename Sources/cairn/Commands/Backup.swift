@@ -55,7 +55,7 @@ struct Backup: ParsableCommand, Verb {
     guard let profile = run.profile, !sources.isGiven, !dryRun else { return try backUp(run, stopping: run.stopsOnSignals) { _ in } }
     run.stopsOnSignals()
     let session = ProfileSession(run, profile, host: run.hostSetting(flag: description.host).value, series: description.series)
-    return session.perform(scheduled ? .schedule : trigger ?? .manual) { note in try backUp(run, note: note) }
+    return session.perform(startedBy) { note in try backUp(run, note: note) }
   }
 
   /// - Parameters:
@@ -77,12 +77,12 @@ struct Backup: ParsableCommand, Verb {
     note { $0.note(report, firstProblem: run.reporter.firstProblem) }
     let status: ExitStatus =
       report.problems > 0 ? .incomplete : report.skippedUnchanged && description.errorIfUnchanged ? .unchanged : .success
-    guard let profile, let retention = profile.retention, retention.afterBackup, !dryRun else { return status }
-    let follower = RetentionRun(profile: profile, retention: retention, series: options.seriesName, repository: repository, run: run)
-    let followed = follower.follow(report, status)
-    if let sentence = followed.sentence { note { $0.add(sentence) } }
-    return followed.status
+    guard let profile, !dryRun else { return status }
+    return try BackupFollower(profile: profile, series: options.seriesName, repository: repository, run: run, trigger: startedBy)
+      .follow(report, status, note: note)
   }
+
+  private var startedBy: RunRecord.Trigger { scheduled ? .schedule : trigger ?? .manual }
 
   /// The profile, if its own sources go into its own series: only then its scheme and its retention have a say.
   private func ownProfile(_ run: Invocation) -> Profile? {

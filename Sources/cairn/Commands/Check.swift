@@ -7,7 +7,7 @@ struct Check: ParsableCommand, Verb {
     abstract: "Checks the repository, and names what damage touches.",
     discussion: """
       Structure is always checked; --read-data also reads, decrypts and compares every blob. Damage makes the exit status 1; what a \
-      crash may leave behind is garbage and no damage.
+      crash may leave behind is garbage and no damage. The result is kept in the journal of runs.
 
       EXAMPLES
         cairn check
@@ -40,7 +40,7 @@ struct Check: ParsableCommand, Verb {
     run.stopsOnSignals()
     var options = CheckOptions(readData: what)
     options.acceptsRollback = acceptRollback
-    let report = try run.withProgress { try repository.check(options, context: run.context) }
+    let report = try CheckRun(run: run).check(repository, options, subset: readDataSubset)
     CheckOutput(console: run.console).print(report)
     return report.isDamaged ? .failed : .success
   }

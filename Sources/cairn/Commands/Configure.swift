@@ -15,7 +15,7 @@ struct ConfigCheck: ParsableCommand, Verb {
     commandName: "check", abstract: "Explains what is wrong with the configuration, line by line.",
     discussion: """
       Looks at the files only: whether a repository is there and opens, 'cairn snapshots -P NAME' tells. The exit status is 64 when \
-      something is wrong. What is right and worth knowing is printed as a notice.
+      something is wrong. What is right and worth knowing is printed as a notice, also a program that is to be run and is not on this machine.
       """)
 
   @OptionGroup(title: "Global options") var global: GlobalOptions
@@ -28,7 +28,8 @@ struct ConfigCheck: ParsableCommand, Verb {
       _ = try configuration.usable(name)
     }
     let mistakes = configuration.allMistakes
-    let notes = configuration.allNotes
+    let machine = MachineNotes(run.environment)
+    let notes = configuration.allNotes + Set(configuration.profiles.flatMap(machine.notes)).sorted { $0.text < $1.text }
     if run.console.json {
       run.console.line(Self.record(configuration, mistakes, notes))
     } else {

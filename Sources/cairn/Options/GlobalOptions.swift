@@ -72,6 +72,12 @@ struct GlobalOptions: ParsableArguments {
       "Compression of new data: auto, off, 1 to 19, fastest, better or max. Else CAIRN_COMPRESSION; default auto.", valueName: "mode"))
   var compression: CompressionChoice?
 
+  @Option(help: ArgumentHelp("Store at most so many KiB a second; 0 lifts the limit of the profile.", valueName: "rate"))
+  var limitUpload: UInt64?
+
+  @Option(help: ArgumentHelp("Read at most so many KiB a second; 0 lifts the limit of the profile.", valueName: "rate"))
+  var limitDownload: UInt64?
+
   @Flag(help: "Has no effect: there are no locks. Accepted for scripts made for restic.")
   var noLock = false
 
@@ -80,6 +86,9 @@ struct GlobalOptions: ParsableArguments {
 
   func validate() throws {
     if let memory, memory.bytes < 16 << 20 { throw ValidationError("--memory must be at least 16M.") }
+    if [limitUpload, limitDownload].contains(where: { ($0 ?? 0) > UInt64(1) << 40 }) {
+      throw ValidationError("--limit-upload and --limit-download are in KiB a second.")
+    }
     if quiet && verbose > 0 { throw ValidationError("--quiet and --verbose exclude each other.") }
     if noCache && cacheDir != nil { throw ValidationError("--no-cache and --cache-dir exclude each other.") }
   }

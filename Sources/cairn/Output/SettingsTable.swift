@@ -84,6 +84,9 @@ struct SettingsTable {
     add("repository.compression", try run.compressionSetting().map { level in level.map { $0 == 0 ? "\"off\"" : "\($0)" } ?? "\"auto\"" })
     add(
       "repository.memory", try Invocation.memorySetting(run.options, run.environment, run.profile).map { "\"\($0 >> 20)M\"" })
+    for (name, limit) in [("limits.upload", run.uploadLimit), ("limits.download", run.downloadLimit)] {
+      add(name, limit.map { $0.map { "\"\($0 >> 10)K\"" } ?? "\"unlimited\"" })
+    }
     add("host", run.hostSetting().map(TOMLValue.quoted))
     add("read-concurrency", try run.readConcurrency().map { $0.map(String.init) ?? "" })
     add("password", try run.passwordSetting().map(describe))

@@ -116,6 +116,17 @@ extension Invocation {
     return Setting(value: 256 << 20, origin: .standard)
   }
 
+  /// Bytes a second to the repository; nil = no limit.
+  var uploadLimit: Setting<UInt64?> { limit("--limit-upload", options.limitUpload, "limits.upload", profile?.limits?.upload) }
+  /// Bytes a second from the repository; nil = no limit.
+  var downloadLimit: Setting<UInt64?> { limit("--limit-download", options.limitDownload, "limits.download", profile?.limits?.download) }
+
+  private func limit(_ name: String, _ flag: UInt64?, _ key: String, _ own: UInt64?) -> Setting<UInt64?> {
+    if let flag { return Setting(value: flag == 0 ? nil : flag * 1024, origin: .flag(name)) }
+    if let own { return Setting(value: own, origin: origin(of: key)) }
+    return Setting(value: nil, origin: .standard)
+  }
+
   /// The host that a snapshot is said to come from.
   ///
   /// - Parameter flag: what `--host` says.

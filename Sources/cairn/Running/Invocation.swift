@@ -57,9 +57,19 @@ final class Invocation: Sendable {
     let storage = try storageCall("opening the repository") { try LocalStorage.open(path: path) }
     let credential = try source.credential(location: Escaping.terminal(path))
     return try Repository.open(
-      storage, credential: credential,
+      limited(storage), credential: credential,
       options: OpenOptions(cacheDirectory: cacheDirectory, stateDirectory: stateDirectory, memoryBytes: context.memoryBytes),
       sink: reporter)
+  }
+
+  /// With the bandwidth that options or the profile allow.
+  private func limited(_ storage: any Storage) -> any Storage {
+    let (upload, download) = (limiter(uploadLimit.value), limiter(downloadLimit.value))
+    return upload == nil && download == nil ? storage : LimitedStorage(storage, upload: upload, download: download)
+  }
+
+  private func limiter(_ rate: UInt64?) -> RateLimiter? {
+    rate.map { RateLimiter(bytesPerSecond: $0, cancellation: context.cancellation) }
   }
 
   // MARK: Running

@@ -96,7 +96,20 @@ extension ProfileSession: RunEffects {
 
   func endTurn() { turn?.end() }
 
-  func applyLimits() {}
+  /// Before the first thread starts: what is set holds for threads that start later.
+  func applyLimits() {
+    guard let limits = profile.limits else { return }
+    func attempt(_ what: String, _ body: () throws(FileError) -> Void) {
+      do throws(FileError) { try body() } catch { warn("\(what) cannot be set: \(error.reason). The run goes on without.") }
+    }
+    if let nice = limits.nice { attempt("The priority \(nice)") { () throws(FileError) in try ProcessPriority.setNice(nice) } }
+    switch limits.ioClass {
+    case .idle: attempt("The I/O class 'idle'") { () throws(FileError) in try ProcessPriority.setIdleIO() }
+    case .bestEffort:
+      attempt("The I/O class 'best-effort'") { () throws(FileError) in try ProcessPriority.setBestEffortIO(limits.ioPriority ?? 4) }
+    case nil: break
+    }
+  }
 
   func hook(_ command: String, _ kind: HookKind, _ record: RunRecord) -> String? {
     run.console.flush()
@@ -122,7 +135,16 @@ extension ProfileSession: RunEffects {
 
   func warn(_ sentence: String) { run.reporter.report(.warning(sentence)) }
 
-  func keep(_ record: RunRecord) { append(record) }
+  func keep(_ record: RunRecord) {
+    append(record)
+    guard record.outcome != .skipped, let file = profile.upkeep?.metricsFile else { return }
+    do {
+      guard let state else { throw CairnError(.failed, "Without a state directory there are no metrics.") }
+      let digest = try JournalDigest(Journal(state: state), now: now)
+      let status = ProfileStatus(profile, digest, repository: nil, marker: nil, now: now, calendar: .system)
+      try Metrics.write(Metrics.text([status]), to: file)
+    } catch { warn(ErrorReport.translate(error).message) }
+  }
 
   private func append(_ record: RunRecord) {
     guard let state else { return }

@@ -7,8 +7,12 @@ import CairnSystem
 /// A proof, and the record of it in the journal.
 struct ProofRun {
   private let run: Invocation
+  private let trigger: RunRecord.Trigger
 
-  init(_ run: Invocation) { self.run = run }
+  init(_ run: Invocation, trigger: RunRecord.Trigger = .manual) {
+    self.run = run
+    self.trigger = trigger
+  }
 
   /// Short enough to be typed.
   static func randomSeed() -> UInt64 { SystemRandom.bytes(3).reduce(0) { $0 << 8 | UInt64($1) } }
@@ -42,7 +46,7 @@ struct ProofRun {
     guard let state = run.stateDirectory else { return }
     var record = record
     record.profile = run.profile?.name
-    record.trigger = .manual
+    record.trigger = trigger
     record.host = Host.name
     record.repository = repository.idHex
     record.series = options.snapshot.manifest.series.hexadecimal

@@ -1,0 +1,207 @@
+package import CairnProfiles
+
+/// How a profile fares: what happened last, what is missing, and whether that is all right.
+package struct ProfileStatus: Sendable {
+  /// Something to say, and whether it needs somebody's attention.
+  package struct Finding: Sendable, Equatable {
+    package enum Kind: String, Sendable {
+      case overdue, neverRun = "never-run", failed, incomplete, followUp = "follow-up", interrupted, died
+      case damaged, checkOverdue = "check-overdue", proofFailed = "proof-failed", proofOverdue = "proof-overdue"
+      case clock, configuration
+    }
+    package let kind: Kind
+    /// What is wrong and what to do, in one or two sentences.
+    package let sentence: String
+
+    /// What is right to know, and no reason to be uneasy.
+    package var isNotice: Bool { kind == .incomplete }
+  }
+
+  /// A snapshot of the profile's series, as the repository has it.
+  package struct Stored: Sendable, Equatable {
+    /// Seconds since 1970.
+    package let time: Int64
+    package let id: String
+    /// Whether nothing was left out.
+    package let isComplete: Bool
+    package let totalBytes, addedBytes, storedBytes: UInt64
+
+    package init(time: Int64, id: String, isComplete: Bool, totalBytes: UInt64, addedBytes: UInt64, storedBytes: UInt64) {
+      self.time = time
+      self.id = id
+      self.isComplete = isComplete
+      self.totalBytes = totalBytes
+      self.addedBytes = addedBytes
+      self.storedBytes = storedBytes
+    }
+  }
+
+  /// What the repository tells, if it could be opened.
+  package struct Repository: Sendable {
+    package let id: String
+    /// Oldest first.
+    package let snapshots: [Stored]
+    package let bytes: UInt64?
+
+    package init(id: String, snapshots: [Stored], bytes: UInt64?) {
+      self.id = id
+      self.snapshots = snapshots
+      self.bytes = bytes
+    }
+  }
+
+  package let name: String
+  package let expectation: Expectation
+  /// When the last complete snapshot was made.
+  package private(set) var lastSuccess: Int64?
+  /// Its id, where one was made.
+  package private(set) var lastSnapshot: Stored?
+  package let lastRun: RunRecord?
+  /// A run that is under way.
+  package private(set) var running: RunMarker?
+  package let lastCheck, lastProof: RunRecord?
+  package let repositoryBytes: UInt64?
+  package let stored7, stored30: UInt64
+  /// Snapshots of the series; nil = the repository was not looked into.
+  package let snapshots: Int?
+  /// When the schedule wants the next run.
+  package let nextRun: Int64?
+  package private(set) var findings: [Finding] = []
+
+  package var isWell: Bool { findings.allSatisfy(\.isNotice) }
+  package var isOverdue: Bool { findings.contains { [.overdue, .neverRun].contains($0.kind) } }
+  /// Whether the repository was looked into.
+  package var isFromRepository: Bool { snapshots != nil }
+
+  /// - Parameters:
+  ///   - now: seconds since 1970.
+  ///   - repository: nil = the journal has to do.
+  ///   - marker: what the lock file says.
+  package init(
+    _ profile: Profile, _ digest: JournalDigest, repository: Repository?, marker: RunMarker?, now: Int64, calendar: LocalCalendar
+  ) {
+    let own = digest.profile(profile.name)
+    let place = digest.repository(repository?.id ?? own.repository)
+    name = profile.name
+    expectation = profile.expectation ?? Expectation()
+    lastRun = own.lastRun
+    lastCheck = place.lastCheck
+    lastProof = place.lastProof
+    repositoryBytes = repository?.bytes ?? place.bytes
+    stored7 = own.stored7
+    stored30 = own.stored30
+    snapshots = repository?.snapshots.count
+    nextRun = profile.schedule.flatMap { Occurrences($0, calendar).next(after: now) }
+    running = marker.flatMap { $0.isAlive ? $0 : nil }
+    findSuccess(own, repository, now)
+    judgeConfiguration(profile)
+    judgeRuns(own, marker, now)
+    judgeExpectation(now)
+    judgeUpkeep(now)
+  }
+
+  // MARK: - What there is
+
+  private mutating func findSuccess(_ own: JournalDigest.OfProfile, _ repository: Repository?, _ now: Int64) {
+    let limit = now.addingClamped(JournalDigest.slack)
+    var future: Int64?
+    if let repository {
+      let complete = repository.snapshots.filter(\.isComplete)
+      lastSnapshot = complete.last { $0.time <= limit }
+      lastSuccess = lastSnapshot?.time
+      future = complete.last { $0.time > limit }?.time
+      // A run that had nothing new to store is a success too, and so is one whose snapshot somebody forgot since: but only the first
+      // can be told from here.
+      if let record = own.lastSuccess, record.snapshot?.id == nil, record.ended > lastSuccess ?? .min, lastSuccess != nil {
+        lastSuccess = record.ended
+      }
+    } else if let record = own.lastSuccess {
+      lastSuccess = record.ended
+      if let part = record.snapshot {
+        lastSnapshot = Stored(
+          time: record.ended, id: part.id ?? "", isComplete: true, totalBytes: part.totalBytes, addedBytes: part.addedBytes,
+          storedBytes: part.storedBytes)
+      }
+    }
+    future = future ?? own.future?.ended
+    guard let future, future > limit else { return }
+    add(
+      .clock,
+      "A backup is dated \(Age.text(future.subtractingClamped(now))) from now: the clock was wrong then, or is wrong now. It is not taken for a fresh one."
+    )
+  }
+
+  // MARK: - What is wrong
+
+  private mutating func add(_ kind: Finding.Kind, _ sentence: String) { findings.append(Finding(kind: kind, sentence: sentence)) }
+
+  private mutating func judgeConfiguration(_ profile: Profile) {
+    guard let first = profile.mistakes.first else { return }
+    let more = profile.mistakes.count > 1 ? ", and \(profile.mistakes.count - 1) more" : ""
+    add(.configuration, "Its configuration is wrong, so that it cannot run (\(first.text)\(more)). 'cairn config check' explains it.")
+  }
+
+  private mutating func judgeRuns(_ own: JournalDigest.OfProfile, _ marker: RunMarker?, _ now: Int64) {
+    let again = "Run 'cairn backup -P \(name)'."
+    if let marker, !marker.isAlive, marker.started >= lastRun?.started ?? .min {
+      add(.died, "The last run ended without a word: it was killed, or the machine went down. \(again)")
+      return
+    }
+    guard let run = lastRun else { return }
+    let why = run.message.map { ": \($0)" } ?? "."
+    let log = "'cairn log -P \(name)' tells more."
+    switch run.outcome {
+    case .failure where run.ended >= lastSuccess ?? .min: add(.failed, "The last run failed\(why) \(log)")
+    case .interrupted where run.ended >= lastSuccess ?? .min: add(.interrupted, "The last run was interrupted. \(again)")
+    case .incomplete where run.hasStoredEverything: add(.followUp, "After the last backup something failed\(why) \(log)")
+    case .incomplete: add(.incomplete, "The last backup left something out\(why) \(log)")
+    default: break
+    }
+  }
+
+  private mutating func judgeExpectation(_ now: Int64) {
+    guard let every = expectation.every else { return }
+    let demand = "and one is expected every \(Age.text(every)). Run 'cairn backup -P \(name)'."
+    guard let lastSuccess else { return add(.neverRun, "There is no complete backup yet, \(demand)") }
+    let age = now.subtractingClamped(lastSuccess)
+    if age > every { add(.overdue, "The last complete backup is \(Age.text(age)) old, \(demand)") }
+  }
+
+  private mutating func judgeUpkeep(_ now: Int64) {
+    if let check = lastCheck, let errors = check.check?.errors, errors > 0 {
+      add(.damaged, "The last check found damage: \(errors == 1 ? "1 error" : "\(errors) errors"). 'cairn check -P \(name)' names it.")
+    }
+    if let proof = lastProof, let failures = proof.proof?.failures, failures > 0 {
+      let what = failures == 1 ? "1 file" : "\(failures) files"
+      add(.proofFailed, "In the last proof \(what) did not come back as recorded. Run 'cairn check -P \(name) --read-data'.")
+    }
+    if let every = expectation.checkedEvery, let what = late(lastCheck, every, now) {
+      add(.checkOverdue, "The repository was \(what) checked, and is to be every \(Age.text(every)). Run 'cairn check -P \(name)'.")
+    }
+    if let every = expectation.provenEvery, let what = late(lastProof, every, now) {
+      add(.proofOverdue, "The backup was \(what) proven, and is to be every \(Age.text(every)). Run 'cairn prove -P \(name)'.")
+    }
+  }
+
+  /// - Returns: nil when it was done in time; `last 3 days ago`, `never`.
+  private func late(_ record: RunRecord?, _ every: Int64, _ now: Int64) -> String? {
+    guard let ended = record?.ended, ended <= now.addingClamped(JournalDigest.slack) else { return "never" }
+    let age = now.subtractingClamped(ended)
+    return age > every ? "last \(Age.text(age)) ago" : nil
+  }
+}
+
+/// Lengths of time for people.
+package enum Age {
+  /// `5 weeks`, `3 days`, `26 hours`, `90 seconds`: two units at most, and the second only where the first is small.
+  package static func text(_ seconds: Int64) -> String {
+    let seconds = max(0, seconds)
+    let units: [(Int64, String)] = [(604_800, "week"), (86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second")]
+    // The largest unit that divides it evenly says it best; else the largest of which there are at least two.
+    for (size, name) in units where seconds >= size && seconds % size == 0 && seconds / size < 100 { return count(seconds / size, name) }
+    for (size, name) in units where seconds >= 2 * size { return count(seconds / size, name) }
+    return count(seconds, "second")
+  }
+
+  private static func count(_ number: Int64, _ name: String) -> String { number == 1 ? "1 \(name)" : "\(number) \(name)s" }
+}
