@@ -1,5 +1,8 @@
 import CairnFormat
-package import CairnSystem
+
+#if FAULT_INJECTION
+  package import CairnSystem
+#endif
 
 /// Which files of a snapshot are restored and compared, and where.
 public struct ProofOptions: Sendable {
