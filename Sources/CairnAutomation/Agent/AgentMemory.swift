@@ -39,6 +39,16 @@ package struct AgentMemory: Codable, Sendable, Equatable {
     try state.write(Self.name(profile), Array(text) + [0x0a])
   }
 
+  /// What is to be kept: of another agent's events what that one knows.
+  func merged(into stored: AgentMemory, _ events: Set<Agent.Event>) -> AgentMemory {
+    var memory = self
+    if !events.contains(.calendar) { memory.covered = stored.covered ?? covered }
+    if !events.contains(.boot) { memory.boot = stored.boot }
+    if !events.contains(.volume) { memory.volumes = stored.volumes }
+    if !events.contains(.watch) { memory.beganByChange = stored.beganByChange }
+    return memory
+  }
+
   private static func name(_ profile: String) -> String { "\(profile).schedule" }
 
   private enum CodingKeys: String, CodingKey {

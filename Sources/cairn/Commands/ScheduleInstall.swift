@@ -8,7 +8,7 @@ import CairnSystem
 struct ScheduleGroup: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "schedule", abstract: "Lets profiles run by themselves.",
-    subcommands: [ScheduleInstall.self, ScheduleList.self, ScheduleNext.self, ScheduleRunNow.self, ScheduleRemove.self])
+    subcommands: [ScheduleInstall.self, ScheduleList.self, ScheduleNext.self, ScheduleRunNow.self, ScheduleRemove.self, ScheduleRun.self])
 }
 
 /// `cairn schedule install`
