@@ -74,6 +74,7 @@ package final class AgentLoop {
     // While a run is under way its end is told by a signal too.
     changes?.isInterrupted = { [unowned self] in child == nil && Waiting.isReadable(signals) }
     watchFiles()
+    lookAtVolumes(Self.now)
     tell(.waiting, nil)
     while true {
       lookAtSignals()
