@@ -104,7 +104,8 @@ package final class AgentLoop {
       if changes?.looksByItself == true { steady.append(now.steady + TreeWatch.lookInterval) }
     }
     let seconds = min(3600, steady.min().map { max(0, $0 - now.steady) } ?? 3600)
-    Waiting.forAny([signals, timer.file.descriptor] + (deadline == nil ? [changes?.descriptor].compactMap(\.self) : []), seconds: Double(seconds))
+    Waiting.forAny(
+      [signals, timer.file.descriptor] + (deadline == nil ? [changes?.descriptor].compactMap(\.self) : []), seconds: Double(seconds))
     _ = timer.wasClockSet()
   }
 
