@@ -22,7 +22,7 @@ struct Cairn: ParsableCommand {
       CommandGroup(name: "Backing up and restoring", subcommands: [Setup.self, Init.self, Backup.self, Restore.self]),
       CommandGroup(
         name: "Looking at snapshots",
-        subcommands: [Snapshots.self, Browse.self, Ls.self, Find.self, History.self, Diff.self, Cat.self, Stats.self]),
+        subcommands: [Snapshots.self, Browse.self, Ls.self, Find.self, History.self, Diff.self, Cat.self, Stats.self, Report.self]),
       CommandGroup(
         name: "Keeping the repository",
         subcommands: [Forget.self, Prune.self, Check.self, Prove.self, Repair.self, Tag.self, Key.self, Configure.self]),

@@ -28,15 +28,37 @@ extension RepositoryView {
           addedBlobs: after.dataBlobs + after.treeBlobs - before.dataBlobs - before.treeBlobs,
           addedUniqueBytes: after.uniqueBytes - before.uniqueBytes, addedStoredBytes: after.storedBytes - before.storedBytes))
     }
-    var packs: UInt64 = 0
-    var bytes: UInt64 = 0
+    let packs = try packTotals()
+    return StatisticsReport(totals: all.sums, groups: groups, packs: packs.count, packBytes: packs.bytes)
+  }
+
+  /// What each snapshot holds, and what it has that none before it had. Every tree is read once in all.
+  ///
+  /// - Parameter snapshots: oldest first.
+  /// - Throws: as `statistics`.
+  package func growth(_ snapshots: [Snapshot], context: RunContext = RunContext()) throws -> [SnapshotGrowth] {
+    let tally = BlobTally(view: self)
+    let sweep = TreeSweep(self, context)
+    return try snapshots.map { snapshot in
+      let before = tally.sums
+      try tally.add([snapshot], sweep)
+      let after = tally.sums
+      return SnapshotGrowth(
+        logicalBytes: after.logicalBytes &- before.logicalBytes, addedUniqueBytes: after.uniqueBytes - before.uniqueBytes,
+        addedStoredBytes: after.storedBytes - before.storedBytes)
+    }
+  }
+
+  /// The packs in the repository, and all their bytes, whatever they are for.
+  package func packTotals() throws -> (count: UInt64, bytes: UInt64) {
+    var (count, bytes): (UInt64, UInt64) = (0, 0)
     try storageCall("listing the packs") {
       try repository.storage.list(.packs) { _, size in
-        packs += 1
+        count += 1
         bytes = bytes.addingSaturated(size)
       }
     }
-    return StatisticsReport(totals: all.sums, groups: groups, packs: packs, packBytes: bytes)
+    return (count, bytes)
   }
 
   private static func groups(_ snapshots: [Snapshot], _ grouping: StatisticsGrouping) -> [[Snapshot]] {

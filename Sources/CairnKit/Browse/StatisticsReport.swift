@@ -57,3 +57,12 @@ public struct StatisticsReport: Sendable {
 public enum StatisticsGrouping: Sendable {
   case none, snapshot, series
 }
+
+/// What one snapshot adds to those before it.
+package struct SnapshotGrowth: Sendable, Equatable {
+  /// Sizes of the files of the snapshot.
+  package let logicalBytes: UInt64
+  /// Blobs that no snapshot before it needs, before and after compression.
+  package let addedUniqueBytes: UInt64
+  package let addedStoredBytes: UInt64
+}

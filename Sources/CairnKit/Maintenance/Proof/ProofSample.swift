@@ -19,8 +19,7 @@ struct ProofSample {
   private let maximumFiles: Int
   private let maximumBytes: UInt64?
   private let seed: UInt64
-  /// A heap: the highest rank first.
-  private var kept: [Candidate] = []
+  private var kept = MaxHeap<Candidate> { $0.rank < $1.rank }
   private var keptBytes: UInt64 = 0
   /// What has this rank, or a higher one, is behind the end of the sample.
   private var end = UInt64.max
@@ -53,42 +52,17 @@ struct ProofSample {
     }
     guard rank < end else { return }
     let bytes = try known ?? data()
-    insert(Candidate(place: seen, key: key(), size: size, data: bytes, rank: rank))
-    while kept.count > maximumFiles || maximumBytes.map({ keptBytes > $0 }) == true { end = removeLast() }
+    kept.insert(Candidate(place: seen, key: key(), size: size, data: bytes, rank: rank))
+    keptBytes = keptBytes.addingSaturated(bytes)
+    while kept.count > maximumFiles || maximumBytes.map({ keptBytes > $0 }) == true, let last = kept.popLargest() {
+      end = last.rank
+      // Saturated sums cannot be taken apart.
+      keptBytes = keptBytes == .max ? kept.elements.reduce(0) { $0.addingSaturated($1.data) } : keptBytes - last.data
+    }
   }
 
   /// What was drawn, in the order of the walk.
-  func drawn() -> [Candidate] { kept.sorted { $0.place < $1.place } }
-
-  // MARK: - Heap
-
-  private mutating func insert(_ candidate: Candidate) {
-    keptBytes = keptBytes.addingSaturated(candidate.data)
-    kept.append(candidate)
-    var child = kept.count - 1
-    while child > 0, kept[child].rank > kept[(child - 1) / 2].rank {
-      kept.swapAt(child, (child - 1) / 2)
-      child = (child - 1) / 2
-    }
-  }
-
-  /// Takes the highest rank out and returns it.
-  private mutating func removeLast() -> UInt64 {
-    let top = kept[0]
-    // Saturated sums cannot be taken apart; files of such sizes are none that could be restored.
-    keptBytes = keptBytes == .max ? kept.dropFirst().reduce(0) { $0.addingSaturated($1.data) } : keptBytes - top.data
-    let last = kept.removeLast()
-    guard !kept.isEmpty else { return top.rank }
-    kept[0] = last
-    var parent = 0
-    while true {
-      var largest = parent
-      for child in [2 * parent + 1, 2 * parent + 2] where child < kept.count && kept[child].rank > kept[largest].rank { largest = child }
-      if largest == parent { return top.rank }
-      kept.swapAt(parent, largest)
-      parent = largest
-    }
-  }
+  func drawn() -> [Candidate] { kept.elements.sorted { $0.place < $1.place } }
 
   /// The finalizer of SplitMix64: every bit of the result depends on every bit of the argument.
   private static func mixed(_ value: UInt64) -> UInt64 {
