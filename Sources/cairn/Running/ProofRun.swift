@@ -49,7 +49,8 @@ struct ProofRun {
     record.trigger = trigger
     record.host = Host.name
     record.repository = repository.idHex
-    record.series = options.snapshot.manifest.series.hexadecimal
+    let manifest = options.snapshot.manifest
+    record.series = manifest.seriesName.isEmpty ? manifest.series.hexadecimal : String(decoding: manifest.seriesName, as: UTF8.self)
     do { try Journal(state: state).append(record) } catch {
       run.reporter.report(.warning("The proof is not in the journal: \(ErrorReport.translate(error).message)"))
     }
