@@ -112,7 +112,9 @@ package enum ExampleConfiguration {
     catch-up = true                  # make up for a run that was missed
 
     # Commands around a run, for the shell. A failing 'before' stops it; 'after' is for a run that succeeded wholly, 'on-failure' for any
-    # other end. They find in their environment CAIRN_HOOK, CAIRN_PROFILE, CAIRN_STATUS, CAIRN_MESSAGE, CAIRN_SNAPSHOT_ID and more.
+    # other end. Their environment has CAIRN_HOOK, _PROFILE, _TRIGGER, _SERIES and _REPOSITORY; after the run also CAIRN_STATUS (success,
+    # incomplete, failure, interrupted), _EXIT_STATUS, _MESSAGE, _SNAPSHOT_ID, _SNAPSHOT_KIND, _FILES_NEW, _FILES_CHANGED,
+    # _FILES_UNMODIFIED, _BYTES_ADDED, _BYTES_STORED and _PROBLEMS; and never a password.
     [profile.home.hooks]
     before = ["mountpoint -q /mnt/backup"]
     after = ["logger backup done"]

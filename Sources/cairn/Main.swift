@@ -36,7 +36,10 @@ enum Main {
         run.console.flush()
         return ErrorReport.print(error, on: run.console)
       }
-    } catch { return ErrorReport.print(error, on: bare) }
+    } catch {
+      (verb as? Backup)?.keepRefusal(ErrorReport.translate(error))
+      return ErrorReport.print(error, on: bare)
+    }
   }
 
   /// Help, version and wrong command lines.

@@ -82,6 +82,14 @@ import Testing
     #expect(lines.all.withLock { $0.last } == "finally: order")
   }
 
+  @Test func everythingThatFollowsAnInterruptionSharesItsTime() {
+    let allowance = StopAllowance(seconds: 3)
+    #expect(allowance.limit(600) > 2.5 && allowance.limit(600) <= 3 && allowance.limit(2) <= 2)
+    usleep(600_000)
+    #expect(allowance.limit(600) < 2.5)
+    #expect(StopAllowance(seconds: 0).limit(600) == 1)
+  }
+
   @Test func aLineWithoutEndIsHandedOnInParts() {
     #expect(run("head -c 10000 /dev/zero | tr '\\0' x; echo; echo next") == nil)
     let lengths = lines.all.withLock { $0.prefix(3).map { $0.utf8.count - "before: ".utf8.count } }

@@ -184,6 +184,10 @@ import Testing
   @Test func growthIsWhatWasStoredLately() throws {
     let status = try status("", [backup(-3), backup(1), backup(6), backup(8), backup(29), backup(31)])
     #expect(status.stored7 == 20 && status.stored30 == 40)
+    let repository = ProfileStatus.Repository(
+      id: "id", snapshots: [stored(40), stored(20), stored(2), stored(1), stored(-9)], bytes: nil)
+    let foreign = try self.status("", [], repository: repository)
+    #expect(foreign.stored7 == 6 && foreign.stored30 == 9)
   }
 
   @Test func theNextRunIsThatOfTheSchedule() throws {

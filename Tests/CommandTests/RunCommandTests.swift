@@ -123,6 +123,18 @@ import Testing
     #expect(none.errors.contains("warning: There is no state directory"))
   }
 
+  @Test func aScheduledRunThatCannotBeginIsInTheJournal() throws {
+    try configure("kind = \"odd\"")
+    #expect(try backUp().status == 64)
+    #expect(try journal().isEmpty, "whoever typed that sees it")
+    #expect(try backUp("--scheduled").status == 64)
+    #expect(try cairn.run("backup", "-P", "gone", "--trigger", "volume").status == 64)
+    try FileManager.default.removeItem(atPath: cairn.path + "/cairn.toml")
+    #expect(try backUp("--scheduled").status == 64)
+    #expect(try journal().map(\.profile) == ["p", "gone", "p"] && journal().allSatisfy { $0.status == 64 && $0.outcome == .failure })
+    #expect(try journal().first?.message?.contains("cairn.toml:8") == true)
+  }
+
   // MARK: Hooks
 
   @Test func aFailingBeforeStopsTheRun() throws {
@@ -186,6 +198,13 @@ import Testing
     #expect(result.errors.contains("The profile 'p' is running already"))
     #expect(text("list").contains("p@test"))
     #expect(try journal().map(\.outcome) == [.skipped, .success])
+  }
+
+  @Test func hooksGoByTheSameConfiguration() throws {
+    try configure("[profile.p.hooks]\nafter = \"\(CairnProcess.binary) config show >~/list\"")
+    let result = try cairn.run("backup", "-P", "p", "--config", "cairn.toml", setting: ["CAIRN_CONFIG": nil])
+    #expect(result.status == 0, "\(result.errors)")
+    #expect(text("list").contains("cairn.toml:4"))
   }
 
   @Test func aHookThatRunsAnotherProfileUsesThatOnesRepository() throws {

@@ -8,13 +8,14 @@ package struct NoticeSender: Sendable {
   private let notices: Notices
   /// That of the programs that send.
   private let environment: [[UInt8]]
-  /// Once more than it is, a message that is under way is given up.
+  /// Ends a message that is under way.
   private let cancellation: Cancellation
+  private let allowance: StopAllowance
 
-  /// Seconds for each message once the run is to stop.
-  private static let limitWhenStopping = 10.0
-
-  package init(_ notices: Notices, environment: [[UInt8]], cancellation: Cancellation) {
+  package init(
+    _ notices: Notices, environment: [[UInt8]], cancellation: Cancellation, allowance: StopAllowance = StopAllowance()
+  ) {
+    self.allowance = allowance
     self.notices = notices
     self.environment = HookVariables.environment(environment, adding: [])
     self.cancellation = cancellation
@@ -87,9 +88,7 @@ package struct NoticeSender: Sendable {
     occasion == .start || occasion == .success ? occasion.rawValue : "fail"
   }
 
-  private var limit: Double {
-    cancellation.isCancelled ? min(Double(notices.timeLimit), Self.limitWhenStopping) : Double(notices.timeLimit)
-  }
+  private var limit: Double { cancellation.isCancelled ? allowance.limit(Double(notices.timeLimit)) : Double(notices.timeLimit) }
 
   private func fetch(_ request: CurlRequest) throws -> String? {
     try request.run(environment: environment, cancellation: cancellation.isCancelled ? nil : cancellation)

@@ -1,5 +1,6 @@
 import CairnKit
 package import CairnSystem
+import Synchronization
 
 /// Runs the commands of a profile around its run.
 package struct HookRunner: Sendable {
@@ -8,25 +9,26 @@ package struct HookRunner: Sendable {
   /// The environment of this process.
   private let environment: [[UInt8]]
   private let cancellation: Cancellation
+  private let allowance: StopAllowance
   private let repository: [UInt8]?
   /// Seconds between the request to end and the end.
   private let grace: Double
   /// Is handed each line that a hook writes, without its end.
   private let onLine: @Sendable (HookKind, [UInt8]) -> Void
 
-  /// Seconds that a hook gets once the run is to stop.
-  private static let limitWhenStopping = 30.0
   /// Of one line; a longer one is handed on in parts.
   private static let maximumLine = 4096
 
   package init(
-    timeLimit: Double, environment: [[UInt8]], repository: [UInt8]?, cancellation: Cancellation, grace: Double = 5,
+    timeLimit: Double, environment: [[UInt8]], repository: [UInt8]?, cancellation: Cancellation, allowance: StopAllowance = StopAllowance(),
+    grace: Double = 5,
     onLine: @escaping @Sendable (HookKind, [UInt8]) -> Void
   ) {
     self.timeLimit = timeLimit
     self.environment = environment
     self.repository = repository
     self.cancellation = cancellation
+    self.allowance = allowance
     self.grace = grace
     self.onLine = onLine
   }
@@ -38,7 +40,7 @@ package struct HookRunner: Sendable {
   /// - Returns: nil when it succeeded, else a sentence.
   package func run(_ command: String, _ kind: HookKind, _ record: RunRecord) -> String? {
     let isStopping = cancellation.isCancelled
-    let limit = isStopping ? min(timeLimit, Self.limitWhenStopping) : timeLimit
+    let limit = isStopping ? allowance.limit(timeLimit) : timeLimit
     var bounded = BoundedCommand(
       .shell(command), environment: HookVariables.environment(environment, adding: HookVariables.of(kind, record, repository: repository)),
       timeLimit: limit)
@@ -77,6 +79,24 @@ package struct HookRunner: Sendable {
     let first = command.split(separator: "\n", omittingEmptySubsequences: true).first.map(String.init) ?? command
     let shown = first.count > 60 ? first.prefix(60) + "…" : first[...]
     return "The hook '\(kind.rawValue)' (\(Escaping.terminal(Array(shown.utf8))))"
+  }
+}
+
+/// The time that everything together gets which a run still does once it is to stop: whoever stops it, such as systemd, waits 90 seconds.
+package final class StopAllowance: Sendable {
+  private let began = Mutex<UInt64?>(nil)
+  private let seconds: Double
+
+  package init(seconds: Double = 60) { self.seconds = seconds }
+
+  /// How much of `wanted` seconds one thing gets; at least a second, so that each is begun. Time runs from the first call.
+  func limit(_ wanted: Double) -> Double {
+    let now = SystemClock.monotonicNanoseconds()
+    let start = began.withLock { began in
+      if began == nil { began = now }
+      return began ?? now
+    }
+    return max(1, min(wanted, seconds - Double(now - start) / 1e9))
   }
 }
 

@@ -48,6 +48,12 @@ package struct ProfileStatus: Sendable {
       self.snapshots = snapshots
       self.bytes = bytes
     }
+
+    /// Bytes stored lately.
+    fileprivate func stored(days: Int64, _ now: Int64) -> UInt64 {
+      let range = now.subtractingClamped(days * 86_400)...now.addingClamped(JournalDigest.slack)
+      return snapshots.reduce(0) { range.contains($1.time) ? $0.addingClamped($1.storedBytes) : $0 }
+    }
   }
 
   package let name: String
@@ -88,8 +94,9 @@ package struct ProfileStatus: Sendable {
     lastCheck = place.lastCheck
     lastProof = place.lastProof
     repositoryBytes = repository?.bytes ?? place.bytes
-    stored7 = own.stored7
-    stored30 = own.stored30
+    // The journal knows of snapshots that were forgotten since, the repository of runs that another machine's journal has.
+    stored7 = max(own.stored7, repository?.stored(days: 7, now) ?? 0)
+    stored30 = max(own.stored30, repository?.stored(days: 30, now) ?? 0)
     snapshots = repository?.snapshots.count
     nextRun = profile.schedule.flatMap { Occurrences($0, calendar).next(after: now) }
     running = marker.flatMap { $0.isAlive ? $0 : nil }

@@ -82,6 +82,14 @@ struct Backup: ParsableCommand, Verb {
       .follow(report, status, note: note)
   }
 
+  /// Keeps in the journal that a run which nobody looks at could not begin: its configuration is wrong, or gone.
+  func keepRefusal(_ failure: CairnError) {
+    guard startedBy != .manual, let name = global.profile, Configuration.isName(name), failure.code == .usage else { return }
+    // `try?`: the same as without a profile, or there is nothing to write to; the failure itself is told in any case.
+    guard let run = try? Invocation(global, phase: phase, environment: .ofProcess(), usesProfile: false) else { return }
+    ProfileSession.keepRefusal(of: name, startedBy, failure, run)
+  }
+
   private var startedBy: RunRecord.Trigger { scheduled ? .schedule : trigger ?? .manual }
 
   /// The profile, if its own sources go into its own series: only then its scheme and its retention have a say.

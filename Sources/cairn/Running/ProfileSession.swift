@@ -25,14 +25,19 @@ final class ProfileSession {
     self.host = host
     self.series = series ?? profile.seriesName(host: host)
     state = run.stateDirectory
-    let environment = EnvironmentVariables.entriesOfProcess()
+    // What hooks do with the program goes by the same configuration.
+    let configuration = run.options.config.map { [Array("CAIRN_CONFIG=".utf8) + $0.bytes] } ?? []
+    let environment = HookVariables.environment(EnvironmentVariables.entriesOfProcess(), adding: configuration)
     let cancellation = run.context.cancellation
+    let allowance = StopAllowance()
     // `try?`: that none is named, or two, is said when it is opened.
     let repository = try? run.repositorySetting()?.value
     hooks = HookRunner(
-      timeLimit: Double((profile.hooks ?? Hooks()).timeLimit), environment: environment, repository: repository, cancellation: cancellation
+      timeLimit: Double((profile.hooks ?? Hooks()).timeLimit), environment: environment, repository: repository, cancellation: cancellation,
+      allowance: allowance
     ) { [console = run.console] kind, line in Self.show(kind, line, on: console) }
-    notices = NoticeSender(profile.notices ?? Notices(), environment: environment, cancellation: cancellation)
+    notices = NoticeSender(
+      profile.notices ?? Notices(), environment: environment, cancellation: cancellation, allowance: allowance)
   }
 
   /// Runs `body` with everything around it. Errors are said and not thrown: the run goes on to its end.
@@ -46,6 +51,18 @@ final class ProfileSession {
     record.series = series
     let kept = ProfileRun(hooks: profile.hooks ?? Hooks(), effects: self).perform(record)
     return ExitStatus(rawValue: kept.status) ?? .failed
+  }
+
+  /// Puts a run into the journal that could not begin.
+  static func keepRefusal(of profile: String, _ trigger: RunRecord.Trigger, _ failure: CairnError, _ run: Invocation) {
+    guard let state = run.stateDirectory else { return }
+    let now = SystemClock.now().seconds
+    var record = RunRecord(command: .backup, started: now, ended: now, outcome: .failure, status: failure.code.exitStatus)
+    record.profile = profile
+    record.trigger = trigger
+    record.host = Host.name
+    record.message = failure.message
+    do { try Journal(state: state).append(record) } catch { run.reporter.report(.warning(ErrorReport.translate(error).message)) }
   }
 
   /// A line that a hook writes; with `--json` a record on standard error, so that it never gets between those of the command.
