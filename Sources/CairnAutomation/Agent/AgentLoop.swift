@@ -27,8 +27,8 @@ package final class AgentLoop {
     }
   }
 
-  /// Seconds that a run has for its end when the agent is to end.
-  private static let endLimit: Int64 = 900
+  /// Seconds that a run has for its end when the agent is to end; less than systemd gives both.
+  private static let endLimit: Int64 = 840
 
   private let effects: Effects
   private let events: Set<Agent.Event>

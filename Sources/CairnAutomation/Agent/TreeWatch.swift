@@ -21,7 +21,7 @@ final class TreeWatch {
 
   private let watch: ChangeWatch
   /// Directories that no profile means: what backups write by themselves.
-  private let excluded: Set<[UInt8]>
+  private let excluded: Exclusion
   private var places: [Int32: Place] = [:]
   private var paths: [String: [[UInt8]]] = [:]
   /// Watched paths that are not there.
@@ -41,7 +41,7 @@ final class TreeWatch {
       throw CairnError(.failed, "Cannot \(error.description).", guidance: "See fs.inotify.max_user_instances.")
     }
     // The kernel's own directories change all the time.
-    self.excluded = Set(excluded.map(Self.cleaned) + ["/proc", "/sys", "/dev", "/run"].map { Array($0.utf8) })
+    self.excluded = Exclusion(excluded.map(Self.cleaned) + ["/proc", "/sys", "/dev", "/run"].map { Array($0.utf8) })
   }
 
   var descriptor: CInt { watch.file.descriptor }
@@ -113,7 +113,7 @@ final class TreeWatch {
       return
     }
     let path = change.name.isEmpty ? place.path : place.path + (place.path.last == 0x2f ? [] : [0x2f]) + change.name
-    guard !excluded.contains(path) else { return }
+    guard !excluded.paths.contains(path) else { return }
     changed.formUnion(place.all)
     changed.formUnion(place.named[change.name] ?? [])
     if change.isDirectory && change.hasGone && !change.name.isEmpty { forgetTree(path) }
@@ -182,12 +182,13 @@ final class TreeWatch {
   private func addTree(_ root: [UInt8], _ profile: String, since: Int64?) throws(FileError) -> Bool {
     var isNewer = false
     var pending = [root]
+    let identities = excluded.identities
     while let path = pending.popLast() {
       guard !isInterrupted() else {
         unfinished.insert(profile)
         break
       }
-      guard !excluded.contains(path) else { continue }
+      guard !excluded.paths.contains(path) else { continue }
       let number: Int32
       // What has gone in between needs no watch.
       do { number = try watch.add(path, follow: path == root) } catch {
@@ -198,7 +199,9 @@ final class TreeWatch {
       if place.path != path { place = Place(path: path, all: place.all, named: place.named) }
       place.all.insert(profile)
       places[number] = place
-      pending += TreePrint.directories(path, follow: path == root) { status in isNewer = isNewer || Self.isNewer(status, since) }
+      pending += TreePrint.directories(path, follow: path == root, identities) { status in
+        isNewer = isNewer || Self.isNewer(status, since)
+      }
     }
     return isNewer
   }
@@ -231,16 +234,38 @@ final class TreeWatch {
   }
 }
 
+/// Directories that do not count, under whatever name they are met.
+struct Exclusion {
+  struct Identity: Hashable {
+    let device: UInt64
+    let inode: UInt64
+  }
+
+  let paths: Set<[UInt8]>
+
+  init(_ paths: [[UInt8]]) { self.paths = Set(paths) }
+
+  /// Of those that are there now.
+  var identities: Set<Identity> {
+    Set(
+      paths.compactMap { path in
+        // `try?`: what is not there has none.
+        (try? OpenFile.open(path, .path).status()).map { Identity(device: $0.device, inode: $0.inode) }
+      })
+  }
+}
+
 /// What files are like, in a number.
 enum TreePrint {
-  static func of(_ paths: [[UInt8]], _ excluded: Set<[UInt8]>, _ isInterrupted: () -> Bool) -> UInt64 {
+  static func of(_ paths: [[UInt8]], _ excluded: Exclusion, _ isInterrupted: () -> Bool) -> UInt64 {
     var sum: UInt64 = 0
     var pending = paths
+    let identities = excluded.identities
     while let path = pending.popLast(), !isInterrupted() {
-      guard !excluded.contains(path) else { continue }
+      guard !excluded.paths.contains(path) else { continue }
       // `try?`: what is gone counts as nothing.
       if paths.contains(path), let status = try? OpenFile.open(path, .path).status() { sum &+= value(status) }
-      pending += directories(path, follow: paths.contains(path)) { sum &+= value($0) }
+      pending += directories(path, follow: paths.contains(path), identities) { sum &+= value($0) }
     }
     return sum
   }
@@ -254,8 +279,10 @@ enum TreePrint {
     return UInt64(bitPattern: Int64(hasher.finalize()))
   }
 
-  /// The directories in a directory; `body` is told of all that is in it.
-  static func directories(_ path: [UInt8], follow: Bool, _ body: (FileStatus) -> Void) -> [[UInt8]] {
+  /// The directories in a directory; `body` is told of all that is in it. What is excluded is left out.
+  static func directories(
+    _ path: [UInt8], follow: Bool, _ excluded: Set<Exclusion.Identity>, _ body: (FileStatus) -> Void
+  ) -> [[UInt8]] {
     // `try?`: what cannot be read, or is no directory, has none.
     guard let directory = try? OpenFile.open(path, follow ? [.read, .directory] : [.read, .directory, .noFollow]),
       let listing = try? directory.list()
@@ -263,6 +290,7 @@ enum TreePrint {
     var found: [[UInt8]] = []
     for index in 0..<listing.count {
       guard let status = try? FileSystem.status(at: directory, listing, index) else { continue }
+      if status.type == .directory, excluded.contains(.init(device: status.device, inode: status.inode)) { continue }
       body(status)
       if status.type == .directory { found.append((path == [0x2f] ? [] : path) + [0x2f] + listing.name(index)) }
     }

@@ -11,7 +11,7 @@ package struct Schedule: Sendable, Equatable {
   package var volumes: [Volume] = []
   /// When something below these paths changes.
   package var watch: Watch?
-  /// Only while the machine is not on battery; a run that is due then waits.
+  /// Only while the machine is not on battery. A run that is due then waits for `schedule run`; systemd and cron leave it out.
   package var onMainsPower = false
   /// Runs of the calendar begin up to this many seconds later, so that many machines do not begin at once.
   package var randomDelay: Int64 = 0
@@ -46,7 +46,8 @@ package struct Schedule: Sendable, Equatable {
 
   package struct Watch: Sendable, Equatable {
     package let paths: [[UInt8]]
-    /// Seconds without a change before the run begins.
+    /// Seconds without a change before the run begins. Where there is never quiet it begins after ten times as long, or after
+    /// `minimumInterval` if that is more.
     package let quietPeriod: Int64
     /// Seconds between the beginnings of two runs that changes started.
     package let minimumInterval: Int64

@@ -60,7 +60,7 @@ struct ScheduleInstall: ParsableCommand, Verb {
     if !all { _ = try setting.profile() }
     let usesCrontab = crontab || (!systemd && !user && !system && !setting.host.isSystemdRunning)
     let scope: UnitFiles.Scope = system || (!user && Host.userID == 0) ? .system : .user
-    for profile in try setting.runnable() {
+    for profile in try setting.runnable(all: all) {
       guard let schedule = profile.schedule else { continue }
       if usesCrontab { try inCrontab(profile, schedule, setting) } else { try asUnits(profile, scope, setting) }
       if !dryRun { tell(profile, schedule, usesCrontab ? .crontab : .units(scope), setting) }

@@ -30,9 +30,10 @@ struct ScheduleSetting {
 
   /// The profile that is named, or all that have a schedule.
   ///
+  /// - Parameter all: whichever is named.
   /// - Throws: `CairnError(.usage)` for one that there is not or that is wrong.
-  func profiles() throws -> [Profile] {
-    if let chosen { return [try configuration.usable(chosen)] }
+  func profiles(all: Bool = false) throws -> [Profile] {
+    if let chosen, !all { return [try configuration.usable(chosen)] }
     return try configuration.profiles.filter { $0.schedule != nil || !$0.mistakes.isEmpty }.map { try configuration.usable($0.name) }
       .filter { $0.schedule != nil }
   }
@@ -46,8 +47,8 @@ struct ScheduleSetting {
   }
 
   /// Those that `names` say, else those of `profiles()`, each of which can run by itself.
-  func runnable(_ names: [String] = []) throws -> [Profile] {
-    let found = names.isEmpty ? try profiles() : try names.map { try configuration.usable($0) }
+  func runnable(_ names: [String] = [], all: Bool = false) throws -> [Profile] {
+    let found = names.isEmpty ? try profiles(all: all) : try names.map { try configuration.usable($0) }
     for profile in found { try ScheduledRun.check(profile) }
     guard !found.isEmpty else {
       throw CairnError(
