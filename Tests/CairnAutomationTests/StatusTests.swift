@@ -208,7 +208,9 @@ import Testing
   // MARK: Metrics
 
   @Test func metricsAreWhatTheCollectorReads() throws {
-    let statuses = [try status(daily, [backup(3), check(4, errors: 1), proof(5)]), try status("", [])]
+    var newest = backup(3)
+    newest.repositoryBytes = 1_234_567
+    let statuses = [try status(daily, [newest, check(4, errors: 1), proof(5)]), try status("", [])]
     let text = Metrics.text(statuses)
     var described: Set<String> = []
     for line in text.split(separator: "\n") {
@@ -225,6 +227,7 @@ import Testing
     for line in [
       "cairn_up\(p) 1", "cairn_overdue\(p) 1", "cairn_well\(p) 0", "cairn_last_success_timestamp_seconds\(p) \(now - 3 * day)",
       "cairn_last_run_status\(p) 0", "cairn_last_run_duration_seconds\(p) 60", "cairn_snapshot_bytes\(p) 100", "cairn_stored_bytes\(p) 10",
+      "cairn_repository_bytes\(p) 1234567", "cairn_added_bytes\(p) 20", "cairn_last_run_timestamp_seconds\(p) \(now - 3 * day - 60)",
       "cairn_last_check_errors\(p) 1", "cairn_last_proof_failures\(p) 0", "cairn_last_check_timestamp_seconds\(p) \(now - 4 * day)",
       "cairn_overdue\(p) 0",
     ] { #expect(text.contains(line + "\n"), "\(line)") }

@@ -18,7 +18,7 @@ package enum Metrics {
     }
     add("well", "Whether nothing needs attention.") { $0.isWell ? 1 : 0 }
     add("overdue", "Whether a backup is overdue.") { $0.isOverdue ? 1 : 0 }
-    add("last_success_timestamp_seconds", "When the last complete backup was made.") { $0.lastSuccess.map(Double.init) }
+    add("last_success_timestamp_seconds", "When the last complete backup was made.") { $0.lastSuccess.map { Double($0) } }
     add("last_run_timestamp_seconds", "When the last run began.") { $0.lastRun.map { Double($0.started) } }
     add("last_run_status", "The exit status of the last run.") { $0.lastRun.map { Double($0.status) } }
     add("last_run_duration_seconds", "How long the last run took.") {
@@ -27,7 +27,7 @@ package enum Metrics {
     add("snapshot_bytes", "Size of the files of the last complete backup.") { $0.lastSnapshot.map { Double($0.totalBytes) } }
     add("added_bytes", "Bytes that the last complete backup added, before compression.") { $0.lastSnapshot.map { Double($0.addedBytes) } }
     add("stored_bytes", "Bytes that the last complete backup stored.") { $0.lastSnapshot.map { Double($0.storedBytes) } }
-    add("repository_bytes", "Bytes that the repository stores.") { $0.repositoryBytes.map(Double.init) }
+    add("repository_bytes", "Bytes that the repository stores.") { $0.repositoryBytes.map { Double($0) } }
     add("last_check_timestamp_seconds", "When the repository was last checked.") { $0.lastCheck.map { Double($0.ended) } }
     add("last_check_errors", "Errors that the last check found.") { $0.lastCheck?.check.map { Double($0.errors) } }
     add("last_proof_timestamp_seconds", "When a sample was last restored and compared.") { $0.lastProof.map { Double($0.ended) } }

@@ -155,7 +155,7 @@ package struct ProfileStatus: Sendable {
       return
     }
     guard let run = lastRun else { return }
-    let why = run.message.map { ": \($0)" } ?? "."
+    let why = run.message.map { ": \($0)" + ($0.hasSuffix(".") ? "" : ".") } ?? "."
     let log = "'cairn log -P \(name)' tells more."
     switch run.outcome {
     case .failure where run.ended >= lastSuccess ?? .min: add(.failed, "The last run failed\(why) \(log)")
