@@ -204,7 +204,7 @@ import Testing
     try configure("[profile.p.hooks]\nafter = \"\(CairnProcess.binary) config show >~/list\"")
     let result = try cairn.run("backup", "-P", "p", "--config", "cairn.toml", setting: ["CAIRN_CONFIG": nil])
     #expect(result.status == 0, "\(result.errors)")
-    #expect(text("list").contains("cairn.toml:2"))
+    #expect(text("list").contains("cairn.toml:3"))
   }
 
   @Test func aHookThatRunsAnotherProfileUsesThatOnesRepository() throws {
