@@ -265,4 +265,29 @@ import Testing
     #expect(wasThere)
     #expect(text.text == "0 1 * * * mine\n")
   }
+
+  @Test(arguments: [
+    (
+      "# cairn begin p 1\n0 1 * * * one\n# cairn begin p 2\n1 1 * * * ours\n# cairn end p\n0 2 * * * two\n",
+      "0 1 * * * one\n0 2 * * * two\n"
+    ),
+    (
+      "# cairn begin p 1\n0 9 * * * one\n# cairn begin q 2\n2 2 * * * q\n# cairn end q\n0 3 * * * two\n"
+        + "# cairn begin p 2\n1 1 * * * ours\n# cairn end p\n",
+      "0 9 * * * one\n# cairn begin q 2\n2 2 * * * q\n# cairn end q\n0 3 * * * two\n"
+    ),
+    ("# cairn begin p 1\n0 1 * * * one\n# cairn end q\n# cairn end p\n", "0 1 * * * one\n# cairn end q\n# cairn end p\n"),
+    ("# cairn begin p 1\n1 1 * * * ours\n# cairn end p \r\n0 2 * * * two\r\n0 3 * * * three\n", "0 2 * * * two\r\n0 3 * * * three\n"),
+    ("# cairn begin p\r\n1 1 * * * ours\r\n# cairn end p\r\n0 2 * * * two\r\n", "0 2 * * * two\r\n"),
+  ])
+  func damagedBlocksTakeNothingElseAway(before: String, after: String) {
+    var text = CrontabText(before)
+    #expect(text.blocks.first?.profile == "p")
+    text.remove("p")
+    #expect(Array(text.text.utf8) == Array(after.utf8))
+    var other = CrontabText(before)
+    other.put("p", ["5 5 * * * new"], fingerprint: "3")
+    other.remove("p")
+    #expect(Array(other.text.utf8) == Array(after.utf8))
+  }
 }

@@ -6,7 +6,8 @@ package struct CrontabText: Sendable {
   private var lines: [String]
 
   package init(_ text: String) {
-    lines = text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+    // Not by `Character`: a line end of Windows is one, and no line end to cron.
+    lines = text.utf8.split(separator: 0x0a, omittingEmptySubsequences: false).map { String(Substring($0)) }
     if lines.last == "" { lines.removeLast() }
   }
 
@@ -24,7 +25,7 @@ package struct CrontabText: Sendable {
   package var blocks: [Block] {
     lines.compactMap { line in
       guard line.hasPrefix(Self.first) else { return nil }
-      let words = line.dropFirst(Self.first.utf8.count).split(separator: " ")
+      let words = line.dropFirst(Self.first.utf8.count).split(whereSeparator: \.isWhitespace)
       return words.first.map { Block(profile: String($0), fingerprint: words.count > 1 ? String(words[1]) : "") }
     }
   }
@@ -37,8 +38,9 @@ package struct CrontabText: Sendable {
     var wasThere = false
     while let start = lines.firstIndex(where: { isMark($0, Self.first, profile) }) {
       wasThere = true
-      // A mark without its end is a line by itself: what follows it may be somebody else's.
-      let end = lines[start...].firstIndex { isMark($0, Self.last, profile) }
+      // A mark without its end is a line by itself: what follows it may be somebody else's. Blocks do not contain each other.
+      let next = lines[(start + 1)...].firstIndex { $0.hasPrefix(Self.first) || $0.hasPrefix(Self.last) }
+      let end = next.flatMap { isMark(lines[$0], Self.last, profile) ? $0 : nil }
       lines.removeSubrange(start...(end ?? start))
     }
     return wasThere
@@ -54,7 +56,7 @@ package struct CrontabText: Sendable {
   }
 
   private func isMark(_ line: String, _ mark: String, _ profile: String) -> Bool {
-    line.hasPrefix(mark) && line.dropFirst(mark.utf8.count).split(separator: " ").first.map(String.init) == profile
+    line.hasPrefix(mark) && line.dropFirst(mark.utf8.count).split(whereSeparator: \.isWhitespace).first.map(String.init) == profile
   }
 
   // MARK: The lines of a profile
