@@ -344,6 +344,13 @@ import Testing
     #expect(agent.stop() == 0)
   }
 
+  @Test func aProfileThatIsNamedTwiceCountsOnce() throws {
+    try configure("[profile.p.schedule]\nevery = \"monthly\"")
+    let agent = try agent("p", "p")
+    #expect(agent.waits(for: "waiting"))
+    #expect(agent.stop() == 0)
+  }
+
   @Test func whatItCannotRunIsRefused() throws {
     try configure("")
     #expect(try cairn.run("schedule", "run").status == 64)

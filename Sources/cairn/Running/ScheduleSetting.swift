@@ -46,9 +46,10 @@ struct ScheduleSetting {
     return try configuration.usable(chosen)
   }
 
-  /// Those that `names` say, else those of `profiles()`, each of which can run by itself.
+  /// Those that `names` say, each once, else those of `profiles()`, each of which can run by itself.
   func runnable(_ names: [String] = [], all: Bool = false) throws -> [Profile] {
-    let found = names.isEmpty ? try profiles(all: all) : try names.map { try configuration.usable($0) }
+    var known: Set<String> = []
+    let found = names.isEmpty ? try profiles(all: all) : try names.filter { known.insert($0).inserted }.map { try configuration.usable($0) }
     for profile in found { try ScheduledRun.check(profile) }
     guard !found.isEmpty else {
       throw CairnError(
