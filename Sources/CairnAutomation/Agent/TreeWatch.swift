@@ -16,7 +16,15 @@ final class TreeWatch {
     var named: [[UInt8]: Set<String>] = [:]
   }
 
-  /// Seconds between two looks at what is not watched.
+  /// What a watched path led to when its watch was set: a directory, or that in which a file lies.
+  private struct Root {
+    let isFile: Bool
+    let identity: Exclusion.Identity
+    /// nil = it has no watch.
+    var number: Int32?
+  }
+
+  /// Seconds between two looks at what no watch tells.
   static let lookInterval: Int64 = 60
 
   private let watch: ChangeWatch
@@ -24,8 +32,8 @@ final class TreeWatch {
   private let excluded: Exclusion
   private var places: [Int32: Place] = [:]
   private var paths: [String: [[UInt8]]] = [:]
-  /// Watched paths that are not there.
-  private var missing: [String: Set<[UInt8]>] = [:]
+  /// Of the watched paths of each profile those that are there.
+  private var roots: [String: [[UInt8]: Root]] = [:]
   /// Profiles whose trees are looked through, and what they were like.
   private var looked: [String: UInt64] = [:]
   private var nextLook: Int64 = 0
@@ -46,7 +54,7 @@ final class TreeWatch {
 
   var descriptor: CInt { watch.file.descriptor }
   /// Whether there is something to look at without being told.
-  var looksByItself: Bool { !looked.isEmpty || !unfinished.isEmpty || missing.values.contains { !$0.isEmpty } }
+  var looksByItself: Bool { !paths.isEmpty }
 
   /// The sentences since the last call.
   func takeProblems() -> [(profile: String, sentence: String)] {
@@ -68,7 +76,7 @@ final class TreeWatch {
 
   func forget(_ profile: String) {
     paths[profile] = nil
-    missing[profile] = nil
+    roots[profile] = nil
     looked[profile] = nil
     unfinished.remove(profile)
     for (number, var place) in places {
@@ -109,18 +117,17 @@ final class TreeWatch {
     guard let place = places[number] else { return }
     if change.isRemoved {
       places[number] = nil
-      noteMissing(place)
       return
     }
     let path = change.name.isEmpty ? place.path : place.path + (place.path.last == 0x2f ? [] : [0x2f]) + change.name
     guard !excluded.paths.contains(path) else { return }
     changed.formUnion(place.all)
     changed.formUnion(place.named[change.name] ?? [])
-    if change.isDirectory && change.hasGone && !change.name.isEmpty { forgetTree(path) }
+    if change.hasGone && change.name.isEmpty { for profiles in place.named.values { changed.formUnion(profiles) } }
+    if change.hasGone && (change.isDirectory || change.name.isEmpty) { forgetTree(path) }
     if change.isDirectory && change.hasAppeared {
       for profile in place.all.union(place.named[change.name] ?? []) { _ = add(path, profile, since: nil) }
     }
-    if change.hasGone && change.name.isEmpty { noteMissing(place) }
   }
 
   /// A directory that went away lives on somewhere else, where nobody wants it.
@@ -129,10 +136,6 @@ final class TreeWatch {
       places[number] = nil
       watch.remove(number)
     }
-  }
-
-  private func noteMissing(_ place: Place) {
-    for (profile, paths) in paths where paths.contains(place.path) { missing[profile, default: []].insert(place.path) }
   }
 
   // MARK: Watching
@@ -145,12 +148,14 @@ final class TreeWatch {
     let isRoot = paths[profile]?.contains(path) == true
     // `try?`: a path that is not there, or a part of it, is looked for again.
     guard let file = try? OpenFile.open(path, isRoot ? [.path] : [.path, .noFollow]), let status = try? file.status() else {
-      if isRoot && missing[profile]?.contains(path) != true {
-        missing[profile, default: []].insert(path)
+      if isRoot {
+        roots[profile]?[path] = nil
         problems.append((profile, "\(Escaping.terminal(path)) is not there to be watched; it counts as changed when it appears."))
       }
       return false
     }
+    // Before the watch: whatever takes its place in between is noticed by the next look.
+    if isRoot { roots[profile, default: [:]][path] = Self.root(path, wasFile: false) }
     do throws(FileError) {
       guard status.type == .directory else { return try addFile(path, profile) || Self.isNewer(status, since) }
       return try addTree(path, profile, since: since)
@@ -173,9 +178,10 @@ final class TreeWatch {
   /// A file is replaced as often as it is written to: its directory tells both.
   private func addFile(_ path: [UInt8], _ profile: String) throws(FileError) -> Bool {
     guard let slash = path.lastIndex(of: 0x2f) else { return false }
-    let folder = slash == 0 ? [0x2f] : Array(path[..<slash])
+    let folder = Self.folder(path)
     let number = try watch.add(folder, follow: true)
     places[number, default: Place(path: folder)].named[Array(path[(slash + 1)...]), default: []].insert(profile)
+    roots[profile]?[path]?.number = number
     return false
   }
 
@@ -199,11 +205,17 @@ final class TreeWatch {
       if place.path != path { place = Place(path: path, all: place.all, named: place.named) }
       place.all.insert(profile)
       places[number] = place
+      if path == root { roots[profile]?[path]?.number = number }
       pending += TreePrint.directories(path, follow: path == root, identities) { status in
         isNewer = isNewer || Self.isNewer(status, since)
       }
     }
     return isNewer
+  }
+
+  private static func folder(_ path: [UInt8]) -> [UInt8] {
+    guard let slash = path.lastIndex(of: 0x2f), slash > 0 else { return [0x2f] }
+    return Array(path[..<slash])
   }
 
   private static func isNewer(_ status: FileStatus, _ since: Int64?) -> Bool { since.map { status.ctime.seconds >= $0 } ?? false }
@@ -218,14 +230,36 @@ final class TreeWatch {
       if now != before { changed.insert(profile) }
       looked[profile] = now
     }
-    for (profile, paths) in missing {
-      for path in paths where (try? OpenFile.open(path, .path)) != nil {
-        missing[profile]?.remove(path)
-        changed.insert(profile)
-        _ = add(path, profile, since: nil)
-      }
+    for (profile, paths) in paths where looked[profile] == nil {
+      let moved = paths.filter { !isInPlace($0, profile) }
+      guard !moved.isEmpty else { continue }
+      // Of what is gone with its watch, its end has told.
+      if moved.contains(where: { Self.root($0, wasFile: false) != nil || isAlive(roots[profile]?[$0]) }) { changed.insert(profile) }
+      _ = set(profile, paths, changedSince: nil)
     }
     return changed
+  }
+
+  /// Whether a watched path still leads to what is watched, or is still not there: its parents can be renamed and mounted over, and links
+  /// be led elsewhere, of which a watch hears nothing.
+  private func isInPlace(_ path: [UInt8], _ profile: String) -> Bool {
+    let before = roots[profile]?[path]
+    let now = Self.root(path, wasFile: before?.isFile == true)
+    guard let before, let now else { return before == nil && now == nil }
+    return before.isFile == now.isFile && before.identity == now.identity && (before.number == nil || isAlive(before))
+  }
+
+  private func isAlive(_ root: Root?) -> Bool { root?.number.map { places[$0] != nil } == true }
+
+  /// What a path leads to now.
+  ///
+  /// - Parameter wasFile: that which is not there is a file that may come back, as long as its directory is there.
+  private static func root(_ path: [UInt8], wasFile: Bool) -> Root? {
+    // `try?`: what cannot be reached is not there.
+    let status = try? OpenFile.open(path, .path).status()
+    guard status != nil || wasFile else { return nil }
+    if let status, status.type == .directory { return Root(isFile: false, identity: Exclusion.Identity(status)) }
+    return (try? OpenFile.open(folder(path), .path).status()).map { Root(isFile: true, identity: Exclusion.Identity($0)) }
   }
 
   private static func cleaned(_ path: [UInt8]) -> [UInt8] {
@@ -239,6 +273,8 @@ struct Exclusion {
   struct Identity: Hashable {
     let device: UInt64
     let inode: UInt64
+
+    init(_ status: FileStatus) { (device, inode) = (status.device, status.inode) }
   }
 
   let paths: Set<[UInt8]>
@@ -250,7 +286,7 @@ struct Exclusion {
     Set(
       paths.compactMap { path in
         // `try?`: what is not there has none.
-        (try? OpenFile.open(path, .path).status()).map { Identity(device: $0.device, inode: $0.inode) }
+        (try? OpenFile.open(path, .path).status()).map(Identity.init)
       })
   }
 }
@@ -290,7 +326,7 @@ enum TreePrint {
     var found: [[UInt8]] = []
     for index in 0..<listing.count {
       guard let status = try? FileSystem.status(at: directory, listing, index) else { continue }
-      if status.type == .directory, excluded.contains(.init(device: status.device, inode: status.inode)) { continue }
+      if status.type == .directory, excluded.contains(.init(status)) { continue }
       body(status)
       if status.type == .directory { found.append((path == [0x2f] ? [] : path) + [0x2f] + listing.name(index)) }
     }
