@@ -37,7 +37,7 @@ package enum Host {
 
   /// When a process was started, in clock ticks since the boot: with the boot id, it tells a process from a later one of the same number.
   ///
-  /// - Returns: nil when there is no such process.
+  /// - Returns: nil when there is no such process, or when it has ended and nobody has waited for it.
   package static func processStartTicks(_ process: Int32) -> UInt64? {
     #if FAULT_INJECTION
       if let own = SimulatedProcess.current { return own.machine.isAlive(process) ? UInt64(process) : nil }
@@ -46,7 +46,8 @@ package enum Host {
     // The second field is the command in parentheses and may hold anything, parentheses too: count from the last one.
     guard let close = text.lastIndex(of: 0x29) else { return nil }
     let fields = text[(close + 1)...].split(separator: 0x20)
-    guard fields.count > 19 else { return nil }
+    // Zombies keep their number and their time.
+    guard fields.count > 19, let state = fields.first?.first, state != 0x5a, state != 0x58 else { return nil }
     return UInt64(String(decoding: fields[19], as: UTF8.self))
   }
 

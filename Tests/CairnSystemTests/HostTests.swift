@@ -19,6 +19,14 @@ import struct SystemPackage.Errno
     #expect(Host.peakResidentBytes() > 1 << 20)
   }
 
+  @Test func aProcessThatNobodyHasWaitedForIsGone() throws {
+    let child = try ChildProcess.spawn(.arguments([bytes("true")]), captureStandardOutput: false)
+    var info = siginfo_t()
+    #expect(waitid(P_PID, id_t(child.processID), &info, WEXITED | WNOWAIT) == 0)
+    #expect(Host.processStartTicks(child.processID) == nil)
+    _ = try child.wait()
+  }
+
   @Test func accountsHaveNames() {
     let names = AccountNames()
     for _ in 0..<2 {
