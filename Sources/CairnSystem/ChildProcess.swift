@@ -37,6 +37,11 @@ package final class ChildProcess: Sendable {
     return try spawn(command, stdin: stdin, pipe: pipe, .output)
   }
 
+  /// Starts the command in a process group of its own, so that signals of a terminal reach us alone. It shares our outputs.
+  package static func spawnApart(_ command: Command) throws(FileError) -> ChildProcess {
+    try spawn(command, stdin: nil, pipe: nil, .apart)
+  }
+
   /// Starts the command in a process group of its own, with both outputs in one pipe that never blocks whoever reads it.
   ///
   /// - Parameters:
@@ -52,6 +57,8 @@ package final class ChildProcess: Sendable {
   private enum Arrangement {
     /// Standard output into the pipe, if there is one; standard error stays ours.
     case output
+    /// As above, and a process group of its own.
+    case apart
     /// Both into the pipe, and a process group of its own.
     case group
   }
@@ -144,7 +151,7 @@ package final class ChildProcess: Sendable {
     for signal in [SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE] { sigaddset(&signals, signal) }
     posix_spawnattr_setsigdefault(&attributes, &signals)
     // Group 0 is a new one, numbered as the child.
-    let group = arrangement == .group ? POSIX_SPAWN_SETPGROUP : 0
+    let group = arrangement == .output ? 0 : POSIX_SPAWN_SETPGROUP
     posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | group))
     var process: pid_t = 0
     let code = withCStrings(arguments) { argv in

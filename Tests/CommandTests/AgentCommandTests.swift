@@ -329,6 +329,24 @@ import Testing
     #expect(try listed().count == 1)
   }
 
+  @Test func ctrlCEndsARunInGoodOrderToo() throws {
+    try configure(
+      """
+      [profile.p.schedule]
+      at-boot = true
+      [profile.p.hooks]
+      before = ["echo begun >> ~/begun; sleep 60"]
+      finally = ["echo done >> ~/finally"]
+      """)
+    let agent = try agent()
+    for _ in 0..<600 where (try? cairn.directory.read("begun")) == nil { usleep(50_000) }
+    // A terminal tells its whole group.
+    kill(-agent.child.process, SIGINT)
+    #expect(agent.child.wait() == 0)
+    #expect(agent.count("interrupted") == 1 && agent.count("stopped") == 1)
+    #expect(try cairn.directory.read("finally") == Array("done\n".utf8))
+  }
+
   @Test func theConfigurationIsReadAgain() throws {
     try configure("[profile.p.schedule]\nevery = \"monthly\"")
     let agent = try agent()

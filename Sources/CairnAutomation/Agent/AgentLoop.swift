@@ -27,8 +27,9 @@ package final class AgentLoop {
     }
   }
 
-  /// Seconds that a run has for its end when the agent is to end; less than systemd gives both.
-  private static let endLimit: Int64 = 840
+  /// What a run that takes too long over its end is sent when the agent is to end, and after how many seconds: less than systemd gives
+  /// both. The second request makes it end at once, with what it has begun.
+  private static let endings: [(after: Int64, signal: CInt)] = [(830, SIGTERM), (840, SIGKILL)]
 
   private let effects: Effects
   private let events: Set<Agent.Event>
@@ -41,8 +42,9 @@ package final class AgentLoop {
   private var volumes = VolumeLook()
   private var nextVolumes: Int64 = 0
   private var child: (profile: String, process: ChildProcess)?
-  /// When a run that was asked to end is ended.
-  private var deadline: Int64?
+  private var isEnding = false
+  /// What the run is still to be sent, by the steady clock.
+  private var endings: [(at: Int64, signal: CInt)] = []
   private var said: Set<String> = []
 
   package init(_ events: Set<Agent.Event>, _ files: StateFiles, _ effects: Effects) throws {
@@ -80,15 +82,18 @@ package final class AgentLoop {
       lookAtSignals()
       lookAtChild()
       let now = Self.now
-      if deadline != nil && child == nil { break }
-      if let deadline, now.steady >= deadline { child?.process.send(SIGKILL) }
-      if deadline == nil {
+      if isEnding && child == nil { break }
+      while let next = endings.first, next.at <= now.steady {
+        child?.process.send(next.signal)
+        endings.removeFirst()
+      }
+      if !isEnding {
         lookAtChanges(now)
         lookAtVolumes(now)
         perform(agent.step(now, self))
       }
       // What was just begun may have failed already.
-      if deadline == nil && child == nil && agent.running != nil { continue }
+      if !isEnding && child == nil && agent.running != nil { continue }
       try wait()
     }
     tell(.stopped, nil)
@@ -98,14 +103,14 @@ package final class AgentLoop {
     let now = Self.now
     let next = agent.nextLook(now)
     try timer.set(next.wall)
-    var steady = [next.steady, deadline].compactMap(\.self)
-    if deadline == nil {
+    var steady = [next.steady, endings.first?.at].compactMap(\.self)
+    if !isEnding {
       if hasVolumes { steady.append(nextVolumes) }
       if changes?.looksByItself == true { steady.append(now.steady + TreeWatch.lookInterval) }
     }
     let seconds = min(3600, steady.min().map { max(0, $0 - now.steady) } ?? 3600)
     Waiting.forAny(
-      [signals, timer.file.descriptor] + (deadline == nil ? [changes?.descriptor].compactMap(\.self) : []), seconds: Double(seconds))
+      [signals, timer.file.descriptor] + (!isEnding ? [changes?.descriptor].compactMap(\.self) : []), seconds: Double(seconds))
     _ = timer.wasClockSet()
   }
 
@@ -132,9 +137,13 @@ package final class AgentLoop {
       switch signal {
       case SIGHUP: reload()
       case SIGTERM, SIGINT:
-        if deadline == nil { tell(.stopping, child?.profile) }
-        agent.stop()
-        deadline = deadline ?? Self.now.steady + Self.endLimit
+        if !isEnding {
+          tell(.stopping, child?.profile)
+          agent.stop()
+          isEnding = true
+          let now = Self.now.steady
+          endings = Self.endings.map { (now + $0.after, $0.signal) }
+        }
         child?.process.send(SIGTERM)
       default: Orphans.reap(except: child?.process.processID)
       }
@@ -142,7 +151,7 @@ package final class AgentLoop {
   }
 
   private func reload() {
-    guard deadline == nil else { return }
+    guard !isEnding else { return }
     do {
       jobs = try effects.load()
       agent.replace(jobs, boot: Host.bootID, memories: Self.memories(jobs, files), now: Self.now)
@@ -179,7 +188,7 @@ package final class AgentLoop {
       case .signaled(let signal): 128 + signal
       }
     // 130: it was interrupted, and so it says.
-    let wasCutOff = deadline != nil && status >= 128
+    let wasCutOff = isEnding && status >= 128
     if wasCutOff { tell(.interrupted, profile) }
     perform(agent.noteEnd(profile, status: wasCutOff ? nil : status, at: Self.now))
   }

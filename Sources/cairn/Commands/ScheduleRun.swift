@@ -54,7 +54,8 @@ struct ScheduleRun: ParsableCommand, Verb {
       },
       spawn: { profile, trigger in
         run.console.flush()
-        return try ChildProcess.spawn(.arguments(command.words(profile, trigger)), captureStandardOutput: false)
+        // Ctrl-C is for the agent, which ends the run: a second signal would cut it short.
+        return try ChildProcess.spawnApart(.arguments(command.words(profile, trigger)))
       },
       tell: { AgentDisplay(run.console).show($0) },
       explain: { ErrorReport.translate($0).description },
