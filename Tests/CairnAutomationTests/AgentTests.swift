@@ -410,6 +410,14 @@ final class AgentMachine: Agent.World {
     try state.write("p.schedule", Array("{\"schema\":9,\"covered\":5,\"later\":[1]}".utf8))
     #expect(AgentMemory("p", state).covered == 5)
     #expect(AgentMemory("none", state) == AgentMemory())
+    // Numbers that nobody can have written.
+    for number in ["9223372036854775807", "-9223372036854775808"] {
+      let members = ["covered", "taken", "cut_off", "began", "began_by_change"].map { "\"\($0)\":\(number)" }.joined(separator: ",")
+      try state.write("p.schedule", Array("{\"schema\":1,\"running\":\"boot\",\(members)}".utf8))
+      var expected = AgentMemory()
+      expected.running = .boot
+      #expect(AgentMemory("p", state) == expected)
+    }
     // What another agent looks after is not overwritten.
     var other = AgentMemory()
     other.covered = 99

@@ -1,5 +1,6 @@
 import CairnTestSupport
 import Foundation
+import Glibc
 import Testing
 
 @testable import cairn
@@ -130,5 +131,49 @@ import Testing
     try cairn.write(".local/state/cairn/profiles/p.schedule", "{\"schema\":1,\"covered\":1700000000}")
     #expect(try cairn.run("schedule", "run-now", "-P", "p", "--missed").status == 0)
     #expect(try cairn.run("snapshots", "--json", "-P", "p").array.count == 3)
+  }
+
+  private func snapshots() throws -> Int { try cairn.run("snapshots", "--json", "-P", "p").array.count }
+
+  private func waitUntil(_ condition: @escaping () -> Bool) -> Bool {
+    for _ in 0..<600 {
+      if condition() { return true }
+      usleep(50_000)
+    }
+    return false
+  }
+
+  /// Lets a line of cron begin, and ends it at once as soon as it has come to something.
+  private func cutOff(_ lines: String, more: String = "", with signal: CInt, when condition: @escaping () -> Bool) throws {
+    try configure("cron = [\"* * * * *\"]\n" + lines, more: more)
+    for name in ["in", "out", "err"] { try cairn.write(name, "") }
+    // The journal knows seconds: what ended before must not seem to have ended after it.
+    usleep(1_100_000)
+    let words = ["schedule", "run-now", "-P", "p", "--from-cron"].map { Array($0.utf8) }
+    let child = try cairn.start(words, input: cairn.path + "/in", output: cairn.path + "/out", errors: cairn.path + "/err")
+    #expect(waitUntil(condition))
+    child.send(signal)
+    _ = child.wait()
+    // Not due any more.
+    let date = Calendar(identifier: .gregorian).dateComponents(in: TimeZone(identifier: "UTC") ?? .current, from: Date())
+    try configure("cron = [\"* * 1 \(((date.month ?? 1) + 5) % 12 + 1) *\"]")
+  }
+
+  @Test func aRunOfCronThatIsCutOffIsMadeUpForOnce() throws {
+    let memory = ".local/state/cairn/profiles/p.schedule"
+    try cutOff("random-delay = \"1000h\"", with: SIGKILL) { (try? cairn.directory.read(memory)) != nil }
+    #expect(try snapshots() == 0)
+    for _ in 0..<2 {
+      #expect(try cairn.run("schedule", "run-now", "-P", "p", "--missed").status == 0)
+      #expect(try snapshots() == 1)
+    }
+    for (number, signal) in [SIGKILL, SIGTERM].enumerated() {
+      let hook = "[profile.p.hooks]\nbefore = [\"echo x > ~/begun-\(number); exec sleep 20\"]"
+      try cutOff("", more: hook, with: signal) { (try? cairn.directory.read("begun-\(number)")) != nil }
+      for _ in 0..<2 {
+        #expect(try cairn.run("schedule", "run-now", "-P", "p", "--missed").status == 0)
+        #expect(try snapshots() == number + 2)
+      }
+    }
   }
 }

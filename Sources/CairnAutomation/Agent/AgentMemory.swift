@@ -7,6 +7,8 @@ package struct AgentMemory: Codable, Sendable, Equatable {
   package var schema = 1
   /// Whatever the calendar wanted up to here was dealt with. Seconds since 1970; nil = nothing is known yet.
   package var covered: Int64?
+  /// When cron last took up a run by the calendar: it was cut off if the journal knows of none that ended after that.
+  package var taken: Int64?
   /// A run that was wanted and has not begun.
   package var wanted: RunRecord.Trigger?
   /// The run that is under way: it was cut off if nobody is running it.
@@ -29,6 +31,10 @@ package struct AgentMemory: Codable, Sendable, Equatable {
     // `try?`: see above.
     self =
       state.read(Self.name(profile), limit: 64 << 10).flatMap { try? decoder.decode(AgentMemory.self, from: Data($0)) } ?? AgentMemory()
+    for member in [\AgentMemory.covered, \.taken, \.began, \.beganByChange] {
+      if let moment = self[keyPath: member], !(0..<1 << 40).contains(moment) { self[keyPath: member] = nil }
+    }
+    if let count = cutOff, !(0..<1 << 20).contains(count) { cutOff = nil }
   }
 
   /// - Throws: `CairnError(.failed)` when it cannot be kept.
@@ -42,7 +48,7 @@ package struct AgentMemory: Codable, Sendable, Equatable {
   /// What is to be kept: of another agent's events what that one knows.
   func merged(into stored: AgentMemory, _ events: Set<Agent.Event>) -> AgentMemory {
     var memory = self
-    if !events.contains(.calendar) { memory.covered = stored.covered ?? covered }
+    if !events.contains(.calendar) { (memory.covered, memory.taken) = (stored.covered ?? covered, stored.taken) }
     if !events.contains(.boot) { memory.boot = stored.boot }
     if !events.contains(.volume) { memory.volumes = stored.volumes }
     if !events.contains(.watch) { memory.beganByChange = stored.beganByChange }
@@ -52,7 +58,7 @@ package struct AgentMemory: Codable, Sendable, Equatable {
   private static func name(_ profile: String) -> String { "\(profile).schedule" }
 
   private enum CodingKeys: String, CodingKey {
-    case schema, covered, wanted, running, began, boot, volumes
+    case schema, covered, taken, wanted, running, began, boot, volumes
     case cutOff = "cut_off"
     case beganByChange = "began_by_change"
   }

@@ -51,16 +51,28 @@ struct ScheduleRunNow: ParsableCommand, Verb {
     let occurrences = Occurrences(schedule, setting.calendar)
     var memory = AgentMemory(profile.name, setting.files)
     let since = missed ? min(memory.covered ?? now, now) : now - 3600
-    guard let due = occurrences.next(after: since), due <= now else { return false }
+    let due = occurrences.next(after: since).flatMap { $0 <= now ? $0 : nil }
+    guard try due != nil || (missed && wasCutOff(profile.name, memory, setting)) else { return false }
     if schedule.onMainsPower, !PowerSupply.isOnMains() {
       setting.run.console.complain("cairn: The profile '\(profile.name)' is due, and the machine is on battery: the run is left out.")
       return false
     }
-    memory.covered = now
+    (memory.covered, memory.taken) = (now, now)
     try memory.save(profile.name, setting.files)
-    let delay = RandomDelay.seconds(schedule.randomDelay, profile: profile.name, due: due)
-    if delay > 0 && !missed { sleep(UInt32(clamping: delay)) }
+    if let due, !missed { sleep(UInt32(clamping: RandomDelay.seconds(schedule.randomDelay, profile: profile.name, due: due))) }
     return true
+  }
+
+  /// Whether the run that was taken up last did not come to an end of its own: during the delay, or under way.
+  private func wasCutOff(_ profile: String, _ memory: AgentMemory, _ setting: ScheduleSetting) throws -> Bool {
+    guard let taken = memory.taken else { return false }
+    var hasEnded = false
+    try Journal(state: setting.state).forEachNewestFirst { record in
+      let isOfProfile = record.command == .backup && record.profile == profile && record.ended >= taken
+      hasEnded = isOfProfile && record.outcome != .interrupted && record.outcome != .skipped
+      return !hasEnded && record.ended >= taken
+    }
+    return !hasEnded
   }
 
   /// The process becomes the run.
