@@ -31,12 +31,12 @@ import Testing
     return record
   }
 
-  private func check(_ daysAgo: Double, errors: UInt64 = 0, subset: String? = nil) -> RunRecord {
+  private func check(_ daysAgo: Double, errors: UInt64 = 0, read: UInt64 = 0, subset: String? = nil) -> RunRecord {
     var record = backup(daysAgo, errors == 0 ? .success : .failure)
     record.command = .check
     record.profile = nil
     record.snapshot = nil
-    record.check = .init(errors: errors, readBytes: 0, subset: subset)
+    record.check = .init(errors: errors, readBytes: read, subset: subset)
     return record
   }
 
@@ -49,10 +49,11 @@ import Testing
   }
 
   private func status(
-    _ lines: String = "", _ records: [RunRecord], repository: ProfileStatus.Repository? = nil, marker: RunMarker? = nil
+    _ lines: String = "", _ records: [RunRecord], repository: ProfileStatus.Repository? = nil, marker: RunMarker? = nil,
+    absence: ProfileStatus.Absence? = nil
   ) throws -> ProfileStatus {
     ProfileStatus(
-      try profile(lines), JournalDigest(records, now: now), repository: repository, marker: marker, now: now,
+      try profile(lines), JournalDigest(records, now: now), repository: repository, absence: absence, marker: marker, now: now,
       calendar: LocalCalendar { _ in 0 })
   }
 
@@ -161,6 +162,69 @@ import Testing
     #expect(try status("", [check(1, errors: 2), backup(1)]).findings.map(\.kind) == [.damaged])
     #expect(try status("", [check(0), check(1, errors: 2), backup(1)]).isWell)
     #expect(try status("", [proof(1, failures: 1), backup(1)]).findings.map(\.kind) == [.proofFailed])
+  }
+
+  /// A check says nothing of what it does not look at.
+  @Test func damageStandsUntilACheckThatLooksThereIsClean() throws {
+    let kinds = { (records: [RunRecord]) in try status("", records + [backup(9)]).findings.map(\.kind) }
+    let full = check(2, errors: 1, read: 100)
+    #expect(try kinds([check(1), full]) == [.damaged], "structure only")
+    #expect(try kinds([check(1, read: 10, subset: "1/9"), full]) == [.damaged], "another part")
+    #expect(try kinds([check(0, read: 10, subset: "5%"), check(1, errors: 1, read: 9, subset: "5%")]) == [.damaged], "another sample")
+    #expect(try kinds([check(0, read: 10, subset: "1/9"), check(1, errors: 1, read: 9, subset: "1/9")]) == [])
+    #expect(try kinds([check(0), check(1, read: 100), full]) == [])
+    // What is newer and mended does not hide what is older and is not.
+    #expect(try kinds([check(0), check(1, errors: 1), full]) == [.damaged])
+  }
+
+  @Test func aFailedProofStandsUntilAllIsRead() throws {
+    let kinds = { (records: [RunRecord]) in try status("", records + [backup(9)]).findings.map(\.kind) }
+    var other = proof(1)
+    other.proof?.seed = 2
+    #expect(try kinds([other, proof(2, failures: 1)]) == [.proofFailed], "another sample")
+    #expect(try kinds([check(1), proof(2, failures: 1)]) == [.proofFailed], "structure only")
+    #expect(try kinds([proof(1), proof(2, failures: 1)]) == [], "the same sample")
+    #expect(try kinds([other, check(1, read: 100), proof(2, failures: 1)]) == [])
+  }
+
+  @Test func aSuccessThatIsDatedAheadHidesNoFailure() throws {
+    #expect(try status("", [backup(0, .failure, status: 1), backup(-0.5)]).findings.map(\.kind) == [.failed])
+    #expect(try status("", [backup(0, .interrupted, status: 130), backup(-0.5)]).findings.map(\.kind) == [.interrupted])
+  }
+
+  @Test func whatIsInterruptedAfterTheSnapshotIsStored() throws {
+    var record = backup(0, .interrupted, status: 130)
+    record.snapshot = backup(0).snapshot
+    let found = try status(daily, [record, backup(5)])
+    #expect(found.findings.map(\.kind) == [.followUp] && found.lastSuccess == now)
+    record.snapshot?.problems = 1
+    #expect(try status(daily, [record, backup(5)]).findings.map(\.kind) == [.interrupted, .overdue])
+  }
+
+  /// `now` is a time of day after 02:00.
+  @Test(arguments: [(0.5, false), (1.2, false), (1.5, true), (90, true)])
+  func aScheduleThatIsNotKeptIsOverdue(daysAgo: Double, isOverdue: Bool) throws {
+    let lines = "[profile.p.schedule]\nevery = \"daily\"\ntimes = [\"02:00\"]"
+    #expect(try status(lines, [backup(daysAgo)]).isOverdue == isOverdue)
+    #expect(try status(lines + "\n[profile.p.expect]\nevery = \"1y\"", [backup(daysAgo)]).isWell)
+  }
+
+  @Test func aRepositoryThatLacksSnapshotsNeedsAttention() throws {
+    let repository = ProfileStatus.Repository(id: "id", snapshots: [stored(1)], bytes: 7, lacksSnapshots: true)
+    let found = try status("", [backup(1)], repository: repository)
+    #expect(found.findings.map(\.kind) == [.snapshots] && !found.isWell)
+    #expect(found.findings.first?.sentence == "Snapshots are missing from the repository, or cannot be read. Run 'cairn check -P p'.")
+  }
+
+  @Test func aRepositoryThatCannotBeOpenedNeedsAttention() throws {
+    let found = try status("", [backup(1)], absence: .unreachable("Gone."))
+    #expect(found.findings == [.init(kind: .unreachable, sentence: "The repository cannot be looked into: Gone.")])
+    #expect(!found.isUp && Metrics.text([found]).contains("cairn_up{profile=\"p\"} 0"))
+    #expect(try status("", [backup(1)]).isUp && status("", []).isUp == false)
+    // A disk whose arrival starts the run is not there at other times.
+    let disk = try status("[profile.p.schedule]\nvolumes = [\"label:X\"]", [backup(1)], absence: .notThere("No disk."))
+    #expect(disk.isWell && !disk.isUp)
+    #expect(try status("", [backup(1)], absence: .notThere("No disk.")).findings.map(\.kind) == [.unreachable])
   }
 
   // MARK: Clocks

@@ -93,7 +93,8 @@ import Testing
     #expect(try backUp().status == 0)
     try FileManager.default.moveItem(atPath: cairn.path + "/repository", toPath: cairn.path + "/unplugged")
     let gone = try status()
-    #expect(gone.status == 0 && gone.profile["source"] as? String == "journal")
+    #expect(gone.status == 1 && gone.kinds == ["unreachable"] && gone.profile["source"] as? String == "journal")
+    #expect(try status("--offline").status == 0)
     #expect((gone.profile["absence"] as? String)?.contains("no such directory") == true)
     try configure(daily, secret: "")
     let asking = try status()
@@ -198,6 +199,26 @@ import Testing
     try configure("[profile.p.upkeep]\nmetrics-file = \"~/none/run.prom\"")
     let result = try backUp()
     #expect(result.status == 0 && result.errors.contains("warning: The metrics cannot be written"))
+  }
+
+  @Test func profilesThatShareAFileOfMetricsAreAllInIt() throws {
+    try configure("[profile.p.upkeep]\nmetrics-file = \"~/all.prom\"\n[profile.q]\ninherit = \"p\"")
+    #expect(try backUp().status == 0)
+    #expect(try cairn.run("backup", "-P", "q").status == 0)
+    let found = try metrics("all.prom")
+    for name in ["p", "q"] { #expect(found["cairn_last_run_status{profile=\"\(name)\"}"] == 0, "\(name)") }
+  }
+
+  @Test func aSnapshotThatIsGoneIsNoticed() throws {
+    try configure(daily)
+    for _ in 0..<2 { #expect(try backUp().status == 0) }
+    let snapshots = cairn.path + "/repository/snapshots"
+    let newest = try #require(try cairn.run("snapshots", "-P", "p", "--json").array.last?["id"] as? String)
+    for name in try FileManager.default.subpathsOfDirectory(atPath: snapshots) where name.contains(newest) {
+      try FileManager.default.removeItem(atPath: snapshots + "/" + name)
+    }
+    let found = try status()
+    #expect(found.status == 1 && found.kinds == ["snapshots"])
   }
 
   // MARK: Upkeep

@@ -23,6 +23,38 @@ package struct JournalDigest: Sendable {
     package fileprivate(set) var lastReadingCheck: RunRecord?
     package fileprivate(set) var lastProof: RunRecord?
     package fileprivate(set) var bytes: UInt64?
+    /// The newest check that found damage of which no later one has shown that it is gone.
+    package fileprivate(set) var damage: RunRecord?
+    /// The newest proof that failed, likewise.
+    package fileprivate(set) var failedProof: RunRecord?
+    /// What newer records say is in order.
+    fileprivate var clean = Clean()
+  }
+
+  /// What was looked at and found in order. A check of a part, or of the structure alone, says nothing of the rest.
+  fileprivate struct Clean: Sendable, Equatable {
+    private var all = false
+    private var structure = false
+    private var parts: Set<String> = []
+    private var samples: Set<String> = []
+
+    mutating func note(_ check: RunRecord.CheckPart) {
+      structure = true
+      if let subset = check.subset { parts.insert(subset) } else if check.readBytes > 0 { all = true }
+    }
+
+    mutating func note(_ proof: RunRecord.ProofPart) { samples.insert(Self.sample(proof)) }
+
+    func covers(_ check: RunRecord.CheckPart) -> Bool {
+      if all { return true }
+      // `2/5` names the same part each time; a percentage is drawn anew.
+      if let subset = check.subset { return subset.contains("/") && parts.contains(subset) }
+      return check.readBytes == 0 && structure
+    }
+
+    func covers(_ proof: RunRecord.ProofPart) -> Bool { all || samples.contains(Self.sample(proof)) }
+
+    private static func sample(_ proof: RunRecord.ProofPart) -> String { "\(proof.snapshot) \(proof.seed) \(proof.files)" }
   }
 
   /// A clock may be wrong by so much, in seconds.
@@ -84,8 +116,20 @@ package struct JournalDigest: Sendable {
     if let check = record.check {
       if repository.lastCheck == nil { repository.lastCheck = record }
       if repository.lastReadingCheck == nil, check.readBytes > 0 || check.subset != nil { repository.lastReadingCheck = record }
+      if check.errors == 0 {
+        repository.clean.note(check)
+      } else if repository.damage == nil, !repository.clean.covers(check) {
+        repository.damage = record
+      }
     }
-    if repository.lastProof == nil, record.proof != nil { repository.lastProof = record }
+    if let proof = record.proof {
+      if repository.lastProof == nil { repository.lastProof = record }
+      if proof.failures == 0 {
+        repository.clean.note(proof)
+      } else if repository.failedProof == nil, !repository.clean.covers(proof) {
+        repository.failedProof = record
+      }
+    }
   }
 }
 
@@ -93,7 +137,13 @@ extension RunRecord {
   /// Whether there is a snapshot that lacks nothing, or there was nothing new to store.
   package var hasStoredEverything: Bool {
     guard command == .backup else { return false }
-    return outcome == .success || (outcome == .incomplete && snapshot.map { $0.problems == 0 } == true)
+    switch outcome {
+    case .success: return true
+    case .incomplete: return snapshot?.problems == 0
+    // What follows a backup was cut off.
+    case .interrupted: return snapshot?.problems == 0 && snapshot?.id != nil
+    case .failure, .skipped: return false
+    }
   }
 }
 

@@ -13,9 +13,7 @@ package enum Metrics {
       guard !lines.isEmpty else { return }
       out += "# HELP cairn_\(name) \(help)\n# TYPE cairn_\(name) gauge\n" + lines.joined()
     }
-    add("up", "Whether the repository could be looked into.") { status in
-      status.isFromRepository || status.lastRun?.repository != nil ? 1 : 0
-    }
+    add("up", "Whether the repository could be looked into.") { $0.isUp ? 1 : 0 }
     add("well", "Whether nothing needs attention.") { $0.isWell ? 1 : 0 }
     add("overdue", "Whether a backup is overdue.") { $0.isOverdue ? 1 : 0 }
     add("last_success_timestamp_seconds", "When the last complete backup was made.") { $0.lastSuccess.map { Double($0) } }

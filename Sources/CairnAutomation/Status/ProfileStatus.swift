@@ -7,7 +7,7 @@ package struct ProfileStatus: Sendable {
     package enum Kind: String, Sendable {
       case overdue, neverRun = "never-run", failed, incomplete, followUp = "follow-up", interrupted, died
       case damaged, checkOverdue = "check-overdue", proofFailed = "proof-failed", proofOverdue = "proof-overdue"
-      case clock, configuration
+      case clock, configuration, snapshots, unreachable
     }
     package let kind: Kind
     /// What is wrong and what to do, in one or two sentences.
@@ -42,11 +42,14 @@ package struct ProfileStatus: Sendable {
     /// Oldest first.
     package let snapshots: [Stored]
     package let bytes: UInt64?
+    /// Whether snapshots, of whatever series, are missing or cannot be read.
+    package let lacksSnapshots: Bool
 
-    package init(id: String, snapshots: [Stored], bytes: UInt64?) {
+    package init(id: String, snapshots: [Stored], bytes: UInt64?, lacksSnapshots: Bool = false) {
       self.id = id
       self.snapshots = snapshots
       self.bytes = bytes
+      self.lacksSnapshots = lacksSnapshots
     }
 
     /// Bytes stored lately.
@@ -54,6 +57,23 @@ package struct ProfileStatus: Sendable {
       let range = now.subtractingClamped(days * 86_400)...now.addingClamped(JournalDigest.slack)
       return snapshots.reduce(0) { range.contains($1.time) ? $0.addingClamped($1.storedBytes) : $0 }
     }
+  }
+
+  /// Why the repository was not looked into, in a sentence.
+  package enum Absence: Sendable, Equatable {
+    /// Nobody tried.
+    case notTried(String)
+    /// There is nothing where it should be.
+    case notThere(String)
+    case unreachable(String)
+
+    package var text: String {
+      switch self {
+      case .notTried(let text), .notThere(let text), .unreachable(let text): text
+      }
+    }
+
+    fileprivate var isAttempt: Bool { if case .notTried = self { false } else { true } }
   }
 
   package let name: String
@@ -66,6 +86,9 @@ package struct ProfileStatus: Sendable {
   /// A run that is under way.
   package private(set) var running: RunMarker?
   package let lastCheck, lastProof: RunRecord?
+  /// Whether the repository could be looked into; where nobody tried now, by the last run.
+  package let isUp: Bool
+  private let damage, failedProof: RunRecord?
   package let repositoryBytes: UInt64?
   package let stored7, stored30: UInt64
   /// Snapshots of the series; nil = the repository was not looked into.
@@ -82,9 +105,11 @@ package struct ProfileStatus: Sendable {
   /// - Parameters:
   ///   - now: seconds since 1970.
   ///   - repository: nil = the journal has to do.
+  ///   - absence: why there is none; nil = nobody tried.
   ///   - marker: what the lock file says.
   package init(
-    _ profile: Profile, _ digest: JournalDigest, repository: Repository?, marker: RunMarker?, now: Int64, calendar: LocalCalendar
+    _ profile: Profile, _ digest: JournalDigest, repository: Repository?, absence: Absence? = nil, marker: RunMarker?, now: Int64,
+    calendar: LocalCalendar
   ) {
     let own = digest.profile(profile.name)
     let place = digest.repository(repository?.id ?? own.repository)
@@ -93,6 +118,8 @@ package struct ProfileStatus: Sendable {
     lastRun = own.lastRun
     lastCheck = place.lastCheck
     lastProof = place.lastProof
+    (damage, failedProof) = (place.damage, place.failedProof)
+    isUp = repository != nil || (absence?.isAttempt != true && own.lastRun?.repository != nil)
     repositoryBytes = repository?.bytes ?? place.bytes
     // The journal knows of snapshots that were forgotten since, the repository of runs that another machine's journal has.
     stored7 = max(own.stored7, repository?.stored(days: 7, now) ?? 0)
@@ -102,8 +129,10 @@ package struct ProfileStatus: Sendable {
     running = marker.flatMap { $0.isAlive ? $0 : nil }
     findSuccess(own, repository, now)
     judgeConfiguration(profile)
+    judgeRepository(profile, repository, absence)
     judgeRuns(own, marker, now)
     judgeExpectation(now)
+    judgeSchedule(profile, now, calendar)
     judgeUpkeep(now)
   }
 
@@ -148,18 +177,36 @@ package struct ProfileStatus: Sendable {
     add(.configuration, "Its configuration is wrong, so that it cannot run (\(first.text)\(more)). 'cairn config check' explains it.")
   }
 
+  private mutating func judgeRepository(_ profile: Profile, _ repository: Repository?, _ absence: Absence?) {
+    if repository?.lacksSnapshots == true {
+      add(.snapshots, "Snapshots are missing from the repository, or cannot be read. Run 'cairn check -P \(name)'.")
+    }
+    // A wrong configuration is said already.
+    guard profile.mistakes.isEmpty else { return }
+    switch absence {
+    // A disk whose arrival starts the run is not there at other times.
+    case .notThere(let why) where profile.schedule?.volumes.isEmpty != false: add(.unreachable, "The repository cannot be looked into: \(why)")
+    case .unreachable(let why): add(.unreachable, "The repository cannot be looked into: \(why)")
+    default: break
+    }
+  }
+
   private mutating func judgeRuns(_ own: JournalDigest.OfProfile, _ marker: RunMarker?, _ now: Int64) {
     let again = "Run 'cairn backup -P \(name)'."
-    if let marker, !marker.isAlive, marker.started >= lastRun?.started ?? .min {
+    // The end of a run empties it.
+    if let marker, !marker.isAlive {
       add(.died, "The last run ended without a word: it was killed, or the machine went down. \(again)")
       return
     }
     guard let run = lastRun else { return }
     let why = run.message.map { ": \($0)" + ($0.hasSuffix(".") ? "" : ".") } ?? "."
     let log = "'cairn log -P \(name)' tells more."
+    // The journal has nothing newer; a repository may, from another machine. A success dated ahead of now says nothing of when it was.
+    let isSuperseded = lastSuccess.map { $0 > run.ended && $0 <= now } ?? false
     switch run.outcome {
-    case .failure where run.ended >= lastSuccess ?? .min: add(.failed, "The last run failed\(why) \(log)")
-    case .interrupted where run.ended >= lastSuccess ?? .min: add(.interrupted, "The last run was interrupted. \(again)")
+    case .failure where !isSuperseded: add(.failed, "The last run failed\(why) \(log)")
+    case .interrupted where run.hasStoredEverything: add(.followUp, "What follows the last backup was interrupted\(why) \(log)")
+    case .interrupted where !isSuperseded: add(.interrupted, "The last run was interrupted. \(again)")
     case .incomplete where run.hasStoredEverything: add(.followUp, "After the last backup something failed\(why) \(log)")
     case .incomplete: add(.incomplete, "The last backup left something out\(why) \(log)")
     default: break
@@ -174,13 +221,30 @@ package struct ProfileStatus: Sendable {
     if age > every { add(.overdue, "The last complete backup is \(Age.text(age)) old, \(demand)") }
   }
 
+  /// Without an expectation the schedule is one: a single time may be made up for later, two are not missed without a reason.
+  private mutating func judgeSchedule(_ profile: Profile, _ now: Int64, _ calendar: LocalCalendar) {
+    guard expectation.every == nil, running == nil, let lastSuccess, let schedule = profile.schedule else { return }
+    let times = Occurrences(schedule, calendar)
+    guard let first = times.next(after: lastSuccess), let second = times.next(after: first),
+      second.addingClamped(schedule.randomDelay).addingClamped(3600) < now
+    else { return }
+    let age = Age.text(now.subtractingClamped(lastSuccess))
+    add(
+      .overdue,
+      "The last complete backup is \(age) old, and its schedule wanted two since. 'cairn schedule list' says whether it is installed.")
+  }
+
   private mutating func judgeUpkeep(_ now: Int64) {
-    if let check = lastCheck, let errors = check.check?.errors, errors > 0 {
-      add(.damaged, "The last check found damage: \(errors == 1 ? "1 error" : "\(errors) errors"). 'cairn check -P \(name)' names it.")
+    if let errors = damage?.check?.errors {
+      let data = damage?.check?.readBytes == 0 && damage?.check?.subset == nil ? "" : " --read-data"
+      let what = errors == 1 ? "1 error" : "\(errors) errors"
+      add(.damaged, "A check found damage: \(what). 'cairn check -P \(name)\(data)' names it, and settles it once it is mended.")
     }
-    if let proof = lastProof, let failures = proof.proof?.failures, failures > 0 {
+    if let failures = failedProof?.proof?.failures {
       let what = failures == 1 ? "1 file" : "\(failures) files"
-      add(.proofFailed, "In the last proof \(what) did not come back as recorded. Run 'cairn check -P \(name) --read-data'.")
+      add(
+        .proofFailed,
+        "In a proof \(what) did not come back as recorded. 'cairn check -P \(name) --read-data' names what is damaged, and settles it.")
     }
     if let every = expectation.checkedEvery, let what = late(lastCheck, every, now) {
       add(.checkOverdue, "The repository was \(what) checked, and is to be every \(Age.text(every)). Run 'cairn check -P \(name)'.")

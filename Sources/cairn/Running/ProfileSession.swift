@@ -158,8 +158,13 @@ extension ProfileSession: RunEffects {
     do {
       guard let state else { throw CairnError(.failed, "Without a state directory there are no metrics.") }
       let digest = try JournalDigest(Journal(state: state), now: now)
-      let status = ProfileStatus(profile, digest, repository: nil, marker: nil, now: now, calendar: .system)
-      try Metrics.write(Metrics.text([status]), to: file)
+      // Profiles may share a file, by inheritance for one. `try?`: the configuration that cannot be read any more was good at the start.
+      let all = (try? ConfigurationFiles(run.options, run.environment).read())?.profiles ?? []
+      let sharing = all.filter { $0.upkeep?.metricsFile == file && $0.name != profile.name && !$0.source.isEmpty }
+      let statuses = (sharing + [profile]).sorted { $0.name < $1.name }.map {
+        ProfileStatus($0, digest, repository: nil, marker: nil, now: now, calendar: .system)
+      }
+      try Metrics.write(Metrics.text(statuses), to: file)
     } catch { warn(ErrorReport.translate(error).message) }
   }
 

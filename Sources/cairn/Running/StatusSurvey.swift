@@ -31,13 +31,23 @@ final class StatusSurvey {
 
   func status(of profile: Profile) -> Entry {
     var repository: ProfileStatus.Repository?
-    var absence: String? = isOffline ? "offline" : nil
+    var absence: ProfileStatus.Absence? = isOffline ? .notTried("offline") : nil
     if !isOffline {
-      do { repository = try look(profile) } catch { absence = ErrorReport.translate(error).message }
+      do { repository = try look(profile) } catch { absence = Self.absence(ErrorReport.translate(error)) }
     }
     let marker = run.stateDirectory.flatMap { RunTurn.current(profile: profile.name, StateFiles(state: $0)) }
-    let status = ProfileStatus(profile, digest, repository: repository, marker: marker, now: now, calendar: .system)
-    return Entry(profile: profile, status: status, absence: absence)
+    let status = ProfileStatus(
+      profile, digest, repository: repository, absence: absence, marker: marker, now: now, calendar: .system)
+    return Entry(profile: profile, status: status, absence: absence?.text)
+  }
+
+  private static func absence(_ failure: CairnError) -> ProfileStatus.Absence {
+    switch failure.code {
+    // The configuration does not say where it is, or what opens it: the command line does when it is used.
+    case .usage: .notTried(failure.message)
+    case .noRepository: .notThere(failure.message)
+    default: .unreachable(failure.message)
+    }
   }
 
   /// The profile's own snapshots.
@@ -50,7 +60,7 @@ final class StatusSurvey {
     let (list, id, bytes) = try open(path, own).get()
     let series = Array(profile.seriesName(host: own.hostSetting().value).utf8)
     let snapshots = list.snapshots.map(\.manifest).filter { $0.seriesName == series }
-    return ProfileStatus.Repository(id: id, snapshots: snapshots.map(Self.stored), bytes: bytes)
+    return ProfileStatus.Repository(id: id, snapshots: snapshots.map(Self.stored), bytes: bytes, lacksSnapshots: !list.isComplete)
   }
 
   private func open(_ path: [UInt8], _ own: Invocation) -> Result<(SnapshotList, String, UInt64?), CairnError> {
@@ -58,7 +68,7 @@ final class StatusSurvey {
     let result: Result<(SnapshotList, String, UInt64?), CairnError>
     do {
       let source = try own.passwordSetting().value
-      guard source != .prompt else { throw CairnError(.wrongPassword, "Nothing is configured that opens it.") }
+      guard source != .prompt else { throw CairnError(.usage, "Nothing is configured that opens it.") }
       let repository = try own.openRepository(at: path, with: source)
       let list = try own.list(repository)
       // `try?`: a size that cannot be told is left out.
