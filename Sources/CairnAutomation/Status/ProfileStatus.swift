@@ -185,9 +185,9 @@ package struct ProfileStatus: Sendable {
     guard profile.mistakes.isEmpty else { return }
     switch absence {
     // A disk whose arrival starts the run is not there at other times.
-    case .notThere(let why) where profile.schedule?.volumes.isEmpty != false: add(.unreachable, "The repository cannot be looked into: \(why)")
-    case .unreachable(let why): add(.unreachable, "The repository cannot be looked into: \(why)")
-    default: break
+    case .notThere where profile.schedule?.volumes.isEmpty == false: break
+    case .notThere(let why), .unreachable(let why): add(.unreachable, "The repository cannot be looked into: \(why)")
+    case .notTried, nil: break
     }
   }
 
