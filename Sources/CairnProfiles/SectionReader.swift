@@ -96,9 +96,11 @@ struct SectionReader {
   mutating func size(_ key: String) -> UInt64? { parsed(key, "a size such as \"500M\"") { ByteSize(argument: $0)?.bytes } }
 
   /// Seconds, more than none.
+  ///
+  /// Of a hundred years at most, so that moments can be reckoned with it.
   mutating func duration(_ key: String) -> Int64? {
     parsed(key, "a length of time such as \"90s\", \"15m\", \"26h\" or \"2w\"") { text in
-      TimeSpan(argument: text).flatMap { $0.seconds > 0 ? $0.seconds : nil }
+      TimeSpan(argument: text).flatMap { (1...3_153_600_000).contains($0.seconds) ? $0.seconds : nil }
     }
   }
 

@@ -146,6 +146,10 @@ import Testing
         "[profile.p.schedule]\nevery = \"monthly\"\nmonth-days = [32]",
         "7: 'month-days' must be a day from 1 to 31, or -1 for the last one, not 32"
       ),
+      (
+        "[profile.p.schedule]\nwatch = \"/w\"\nquiet-period = \"292000000000y\"",
+        "7: 'quiet-period' must be a length of time such as \"90s\", \"15m\", \"26h\" or \"2w\", not \"292000000000y\""
+      ),
       ("[profile.p.schedule]\nquiet-period = \"1m\"", "6: 'quiet-period' needs 'watch'"),
       ("[profile.p.schedule]\nvolumes = \"/dev/sdb\"", "6: 'volumes' must be \"uuid:…\" (see blkid) or \"label:…\", not \"/dev/sdb\""),
       ("[profile.p.notify.webhook]\nurl = \"ftp://x\"", "6: 'url' must be a URL that begins with https:// or http://, not \"ftp://x\""),
