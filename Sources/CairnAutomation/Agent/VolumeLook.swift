@@ -10,15 +10,18 @@ struct VolumeLook {
 
   private let links: [UInt8]
   private let blkid: [UInt8]
+  /// Seconds that `blkid` has for an answer: a disk that fails may give none.
+  private let timeLimit: Double
   private var devices: [UInt8]?
   private var asked: Int64 = 0
   private var found: Set<Schedule.Volume> = []
   /// Why nothing can be told.
   private(set) var problem: String?
 
-  init(links: [UInt8] = Array("/dev/disk".utf8), blkid: [UInt8] = Array("blkid".utf8)) {
+  init(links: [UInt8] = Array("/dev/disk".utf8), blkid: [UInt8] = Array("blkid".utf8), timeLimit: Double = 10) {
     self.links = links
     self.blkid = blkid
+    self.timeLimit = timeLimit
   }
 
   /// - Parameter wanted: those that matter.
@@ -56,11 +59,16 @@ struct VolumeLook {
       }
     // Without its cache, which remembers what is gone.
     let words = [blkid] + ["-c", "/dev/null", "-t", token, "-o", "device"].map { Array($0.utf8) }
-    guard let (status, text) = try? ScheduleHost.output(words) else {
+    // `try?`: whatever keeps it from being run.
+    guard let outcome = try? BoundedCommand(.arguments(words), timeLimit: timeLimit).run() else {
       problem = "Volumes cannot be seen: there is neither /dev/disk/by-uuid nor the program blkid."
       return nil
     }
-    return status == 0 && !text.isEmpty
+    guard outcome.end != .timedOut else {
+      problem = "Volumes cannot be seen: the program blkid does not answer."
+      return nil
+    }
+    return outcome.end == .exited(0) && !outcome.tail.isEmpty
   }
 
   private static func devices() -> [UInt8] {
