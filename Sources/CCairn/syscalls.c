@@ -417,6 +417,7 @@ long cairn_next_change(const void *buffer, long offset, long end, struct cairn_c
   out->is_directory = (event.mask & IN_ISDIR) != 0;
   out->has_appeared = (event.mask & (IN_CREATE | IN_MOVED_TO)) != 0;
   out->has_gone = (event.mask & (IN_DELETE | IN_MOVED_FROM | IN_DELETE_SELF | IN_MOVE_SELF)) != 0;
+  out->has_moved = (event.mask & (IN_MOVED_FROM | IN_MOVE_SELF)) != 0;
   out->is_removed = (event.mask & IN_IGNORED) != 0;
   out->name = (const char *)buffer + offset + header;
   out->name_length = (uint32_t)strnlen(out->name, event.len);

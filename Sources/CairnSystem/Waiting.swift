@@ -58,6 +58,8 @@ package final class ChangeWatch: Sendable {
     package let isDirectory: Bool
     package let hasAppeared: Bool
     package let hasGone: Bool
+    /// It has gone, and is somewhere else.
+    package let hasMoved: Bool
     /// The watch is gone with what it watched.
     package let isRemoved: Bool
     /// In the watched directory; empty = that itself.
@@ -99,7 +101,7 @@ package final class ChangeWatch: Sendable {
         found.append(
           Change(
             watch: change.watch < 0 ? nil : change.watch, isDirectory: change.is_directory != 0, hasAppeared: change.has_appeared != 0,
-            hasGone: change.has_gone != 0, isRemoved: change.is_removed != 0, name: name))
+            hasGone: change.has_gone != 0, hasMoved: change.has_moved != 0, isRemoved: change.is_removed != 0, name: name))
       }
     }
     return found

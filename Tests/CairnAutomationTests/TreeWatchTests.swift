@@ -10,7 +10,7 @@ import Testing
   private let watch: TreeWatch
 
   init() throws {
-    watch = try TreeWatch(excluding: [])
+    watch = try TreeWatch()
     for folder in ["w/p/docs", "w/t1", "w/t2"] { try make(folder) }
     try directory.write("w/p/file", [])
     try link("t1")
@@ -113,6 +113,38 @@ import Testing
     #expect(look() == ["p"])
     try directory.write("w/t1/a", [1])
     try expectIsWatched("w/t2/a")
+  }
+
+  @Test func whatWasTakenOutWhileNobodyWatchedIsNoticed() throws {
+    let time = try FileManager.default.attributesOfItem(atPath: path("w/p/file"))[.modificationDate] as? Date
+    let now = Int64(try #require(time).timeIntervalSince1970)
+    #expect(!watch.set("p", [directory.path("w/p")], changedSince: now + 60))
+    try remove("w/p/file")
+    try remove("w/p/docs")
+    #expect(watch.set("p", [directory.path("w/p")], changedSince: now))
+  }
+
+  @Test func aTreeThatIsRemovedIsMissedOnlyOnce() throws {
+    try make("w/p/docs/a/b/c")
+    begin("w/p")
+    try remove("w/p/docs")
+    #expect(watch.takeChanges(now: 1) == ["p"])
+    #expect(look().isEmpty)
+    try make("w/p/docs/a/b")
+    #expect(watch.takeChanges(now: 61) == ["p"])
+    try expectIsWatched("w/p/docs/a/b/x")
+  }
+
+  @Test func anotherConfigurationExcludesOtherPaths() throws {
+    begin("w/p")
+    watch.begin(["p"], excluding: [directory.path("w/p/docs")])
+    begin("w/p")
+    try directory.write("w/p/docs/a", [1])
+    #expect(watch.takeChanges(now: 1).isEmpty)
+    try expectIsWatched("w/p/file", after: 0)
+    watch.begin(["q"], excluding: [])
+    try directory.write("w/p/file", [2])
+    #expect(look(9).isEmpty && !watch.looksByItself)
   }
 
   @Test func aDirectoryThatIsMountedOver() throws {

@@ -276,6 +276,27 @@ import Testing
     #expect(agent.stop() == 0)
   }
 
+  @Test func anotherRepositoryIsNoChangeEither() throws {
+    let lines = "[profile.p.schedule]\nwatch = [\"~\"]\nquiet-period = \"1s\"\nminimum-interval = \"1s\""
+    try configure(lines)
+    let agent = try agent()
+    #expect(agent.waits(for: "waiting"))
+    try FileManager.default.copyItem(atPath: cairn.path + "/repository", toPath: cairn.path + "/other")
+    #expect(agent.waits(for: "ended"))
+    try configure(lines)
+    let text = String(decoding: try cairn.directory.read("cairn.toml"), as: UTF8.self)
+    try cairn.write("cairn.toml", text.replacing("~/repository", with: "~/other"))
+    agent.child.send(SIGHUP)
+    #expect(agent.waits(for: "reloaded"))
+    let before = agent.count("ended")
+    #expect(agent.waits(for: "ended", before + 1))
+    letTimePass()
+    let settled = agent.count("started")
+    letTimePass()
+    #expect(agent.count("started") == settled, "\(agent.events)")
+    #expect(agent.stop() == 0)
+  }
+
   @Test func aVolumeThatAppearsStartsOneBackup() throws {
     let image = cairn.path + "/volume.img"
     let script = """

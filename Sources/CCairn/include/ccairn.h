@@ -121,6 +121,7 @@ struct cairn_change {
   int is_directory;    // what changed is one
   int has_appeared;    // under this name
   int has_gone;        // from under this name, or the watched one itself
+  int has_moved;       // it has gone, and is somewhere else
   int is_removed;      // the watch is
   const char *name;    // of what changed in the watched directory; not closed by a NUL when it is empty
   uint32_t name_length;

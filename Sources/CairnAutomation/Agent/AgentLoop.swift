@@ -6,24 +6,22 @@ import Glibc
 /// Keeps an agent going: the clocks, signals, changes, volumes and processes of a machine.
 package final class AgentLoop {
   package struct Effects {
-    /// The profiles that the configuration names now.
-    package let load: () throws -> [Agent.Job]
+    /// The profiles that the configuration names now, and whole paths of what their backups write by themselves.
+    package let load: () throws -> (jobs: [Agent.Job], excluded: [[UInt8]])
     package let spawn: (_ profile: String, _ trigger: RunRecord.Trigger) throws -> ChildProcess
     package let tell: (AgentNotice) -> Void
     /// A failure as a sentence.
     package let explain: (any Error) -> String
-    /// Whole paths of what backups write by themselves.
-    package let excluded: [[UInt8]]
 
     package init(
-      load: @escaping () throws -> [Agent.Job], spawn: @escaping (String, RunRecord.Trigger) throws -> ChildProcess,
-      tell: @escaping (AgentNotice) -> Void, explain: @escaping (any Error) -> String, excluded: [[UInt8]]
+      load: @escaping () throws -> (jobs: [Agent.Job], excluded: [[UInt8]]),
+      spawn: @escaping (String, RunRecord.Trigger) throws -> ChildProcess, tell: @escaping (AgentNotice) -> Void,
+      explain: @escaping (any Error) -> String
     ) {
       self.load = load
       self.spawn = spawn
       self.tell = tell
       self.explain = explain
-      self.excluded = excluded
     }
   }
 
@@ -38,6 +36,7 @@ package final class AgentLoop {
   private let timer: WallTimer
   private var agent: Agent
   private var jobs: [Agent.Job]
+  private var excluded: [[UInt8]]
   private let changes: TreeWatch?
   private var volumes = VolumeLook()
   private var nextVolumes: Int64 = 0
@@ -56,10 +55,10 @@ package final class AgentLoop {
     }
     self.signals = signals
     timer = try WallTimer()
-    jobs = try effects.load()
+    (jobs, excluded) = try effects.load()
     agent = Agent(
       jobs, events: events, calendar: .system, machine: Host.name, boot: Host.bootID, memories: Self.memories(jobs, files), now: Self.now)
-    changes = events.contains(.watch) ? try TreeWatch(excluding: effects.excluded) : nil
+    changes = events.contains(.watch) ? try TreeWatch() : nil
   }
 
   private static func memories(_ jobs: [Agent.Job], _ files: StateFiles) -> [String: AgentMemory] {
@@ -153,7 +152,7 @@ package final class AgentLoop {
   private func reload() {
     guard !isEnding else { return }
     do {
-      jobs = try effects.load()
+      (jobs, excluded) = try effects.load()
       agent.replace(jobs, boot: Host.bootID, memories: Self.memories(jobs, files), now: Self.now)
       watchFiles()
       tell(.reloaded, nil)
@@ -197,6 +196,7 @@ package final class AgentLoop {
 
   private func watchFiles() {
     guard let changes else { return }
+    changes.begin(Set(jobs.map(\.name)), excluding: excluded)
     for job in jobs {
       guard let watch = job.schedule.watch else {
         changes.forget(job.name)

@@ -29,7 +29,7 @@ final class TreeWatch {
 
   private let watch: ChangeWatch
   /// Directories that no profile means: what backups write by themselves.
-  private let excluded: Exclusion
+  private var excluded: Exclusion
   private var places: [Int32: Place] = [:]
   private var paths: [String: [[UInt8]]] = [:]
   /// Of the watched paths of each profile those that are there.
@@ -44,12 +44,22 @@ final class TreeWatch {
   private(set) var problems: [(profile: String, sentence: String)] = []
 
   /// - Parameter excluded: whole paths.
-  init(excluding excluded: [[UInt8]]) throws {
+  init(excluding excluded: [[UInt8]] = []) throws {
     do { watch = try ChangeWatch() } catch {
       throw CairnError(.failed, "Cannot \(error.description).", guidance: "See fs.inotify.max_user_instances.")
     }
+    self.excluded = Self.exclusion(excluded)
+  }
+
+  private static func exclusion(_ paths: [[UInt8]]) -> Exclusion {
     // The kernel's own directories change all the time.
-    self.excluded = Exclusion(excluded.map(Self.cleaned) + ["/proc", "/sys", "/dev", "/run"].map { Array($0.utf8) })
+    Exclusion(paths.map(cleaned) + ["/proc", "/sys", "/dev", "/run"].map { Array($0.utf8) })
+  }
+
+  /// Excludes other paths from now on, for what is set after this; forgets the profiles that are not among these.
+  func begin(_ profiles: Set<String>, excluding excluded: [[UInt8]]) {
+    self.excluded = Self.exclusion(excluded)
+    for profile in paths.keys where !profiles.contains(profile) { forget(profile) }
   }
 
   var descriptor: CInt { watch.file.descriptor }
@@ -124,7 +134,8 @@ final class TreeWatch {
     changed.formUnion(place.all)
     changed.formUnion(place.named[change.name] ?? [])
     if change.hasGone && change.name.isEmpty { for profiles in place.named.values { changed.formUnion(profiles) } }
-    if change.hasGone && (change.isDirectory || change.name.isEmpty) { forgetTree(path) }
+    // Of what is deleted each directory tells itself that its watch is gone.
+    if change.hasMoved && (change.isDirectory || change.name.isEmpty) { forgetTree(path) }
     if change.isDirectory && change.hasAppeared {
       for profile in place.all.union(place.named[change.name] ?? []) { _ = add(path, profile, since: nil) }
     }
@@ -132,7 +143,8 @@ final class TreeWatch {
 
   /// A directory that went away lives on somewhere else, where nobody wants it.
   private func forgetTree(_ path: [UInt8]) {
-    for (number, place) in places where place.path == path || place.path.starts(with: path + [0x2f]) {
+    let below = path + [0x2f]
+    for (number, place) in places where place.path == path || place.path.starts(with: below) {
       places[number] = nil
       watch.remove(number)
     }
@@ -158,7 +170,9 @@ final class TreeWatch {
     if isRoot { roots[profile, default: [:]][path] = Self.root(path, wasFile: false) }
     do throws(FileError) {
       guard status.type == .directory else { return try addFile(path, profile) || Self.isNewer(status, since) }
-      return try addTree(path, profile, since: since)
+      let isNewer = try addTree(path, profile, since: since)
+      // Of what was taken out of it only the directory itself tells.
+      return isNewer || (isRoot && Self.isNewer(status, since))
     } catch {
       guard error.errno == .noSpace || error.errno == .noMemory else { return false }
       problems.append(

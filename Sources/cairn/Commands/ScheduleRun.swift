@@ -44,13 +44,12 @@ struct ScheduleRun: ParsableCommand, Verb {
   func perform(_ run: Invocation) throws -> ExitStatus {
     let setting = try ScheduleSetting(run)
     let command = try ChildCommand(run, program: Array("/proc/self/exe".utf8))
-    let found = try setting.runnable(profiles)
-    let excluded = found.flatMap { [$0.repository?.path, $0.repository?.cacheDirectory] } + [setting.state, run.cacheDirectory]
     let effects = AgentLoop.Effects(
       load: {
-        try ScheduleSetting(run).runnable(profiles).compactMap { profile in
-          profile.schedule.map { Agent.Job(name: profile.name, schedule: $0) }
-        }
+        let found = try ScheduleSetting(run).runnable(profiles)
+        let jobs = found.compactMap { profile in profile.schedule.map { Agent.Job(name: profile.name, schedule: $0) } }
+        let written = found.flatMap { [$0.repository?.path, $0.repository?.cacheDirectory] } + [setting.state, run.cacheDirectory]
+        return (jobs, try written.compactMap(\.self).map { try ScheduleSetting.absolute($0) })
       },
       spawn: { profile, trigger in
         run.console.flush()
@@ -58,8 +57,7 @@ struct ScheduleRun: ParsableCommand, Verb {
         return try ChildProcess.spawnApart(.arguments(command.words(profile, trigger)))
       },
       tell: { AgentDisplay(run.console).show($0) },
-      explain: { ErrorReport.translate($0).description },
-      excluded: try excluded.compactMap(\.self).map { try ScheduleSetting.absolute($0) })
+      explain: { ErrorReport.translate($0).description })
     try AgentLoop(events?.events ?? Set(Agent.Event.allCases), setting.files, effects).run()
     return .success
   }
