@@ -173,6 +173,15 @@ import Testing
     if !step.contains("daemon") { #expect(calls.last == "--quiet daemon-reload") }
   }
 
+  @Test func aRemovalThatFailsRemovesNothing() throws {
+    try install("every = \"daily\"")
+    let before = unitFiles
+    try directory.write("fail", Array("*daemon-reload".utf8))
+    #expect(throws: CairnError.self) { try UnitInstaller(host, .system).remove("p") }
+    #expect(!before.isEmpty && unitFiles == before)
+    #expect(calls.contains("--quiet enable --now cairn-p.timer"))
+  }
+
   @Test func aForeignUnitIsNotReplaced() throws {
     _ = try FileSystem.makeDirectories(host.systemUnits)
     try directory.write("units/cairn-p.timer", Array("[Timer]\n".utf8))

@@ -52,6 +52,8 @@ package struct UnitInstaller: Sendable {
     }
   }
 
+  /// Removes a profile's units. When a step fails, everything is as before.
+  ///
   /// - Returns: whether the profile had any.
   package func remove(_ profile: String) throws -> Bool {
     do {
@@ -59,12 +61,18 @@ package struct UnitInstaller: Sendable {
       let units = try units(of: profile, directory)
       guard !units.isEmpty else { return false }
       var undo = UndoList()
-      do { try disable(units.map(\.name), &undo) } catch {
+      do {
+        try disable(units.map(\.name), &undo)
+        undo.onFailure { try? reload() }
+        for unit in units {
+          undo.onFailure { write(unit.name, unit.text, directory) }
+          try FileSystem.unlink(at: directory, name: Array(unit.name.utf8))
+        }
+        try reload()
+      } catch {
         undo.undo()
         throw error
       }
-      for unit in units { try FileSystem.unlink(at: directory, name: Array(unit.name.utf8)) }
-      try reload()
       return true
     } catch let error as FileError where error.errno == .noSuchFileOrDirectory {
       return false
