@@ -88,7 +88,7 @@ package final class ChildProcess: Sendable {
     guard let program = arguments.first, !arguments.contains(where: { $0.contains(0) }) else {
       return failure(-Int(EINVAL), "run", arguments.first ?? [])
     }
-    signal(SIGPIPE, SIG_DFL)
+    for number in [SIGPIPE, SIGXFSZ] { signal(number, SIG_DFL) }
     let code = withCStrings(arguments) { argv in
       guard let program = argv[0] else { return EINVAL }
       execvp(program, argv)
@@ -148,7 +148,7 @@ package final class ChildProcess: Sendable {
     var signals = sigset_t()
     sigemptyset(&signals)
     posix_spawnattr_setsigmask(&attributes, &signals)
-    for signal in [SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE] { sigaddset(&signals, signal) }
+    for signal in [SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGXFSZ] { sigaddset(&signals, signal) }
     posix_spawnattr_setsigdefault(&attributes, &signals)
     // Group 0 is a new one, numbered as the child.
     let group = arrangement == .output ? 0 : POSIX_SPAWN_SETPGROUP

@@ -27,6 +27,14 @@ import struct SystemPackage.Errno
     _ = try child.wait()
   }
 
+  @Test func aChildHeedsTheSignalsThatWeIgnore() throws {
+    SignalWatch.ignoreFailedWrites()
+    for number in [SIGPIPE, SIGXFSZ] {
+      let child = try ChildProcess.spawn(.shell("ulimit -c 0; kill -\(number) $$; exit 7"), captureStandardOutput: false)
+      #expect(try child.wait() == .signaled(number))
+    }
+  }
+
   @Test func accountsHaveNames() {
     let names = AccountNames()
     for _ in 0..<2 {
