@@ -87,6 +87,8 @@ package final class AgentLoop {
         endings.removeFirst()
       }
       if !isEnding {
+        // The rules of the zone may be others than at the start.
+        tzset()
         lookAtChanges(now)
         lookAtVolumes(now)
         perform(agent.step(now, self))
