@@ -42,6 +42,19 @@ import Testing
 
   private var table: String? { (try? cairn.directory.read("tab")).map { String(decoding: $0, as: UTF8.self) } }
 
+  @Test(arguments: [
+    ["--memory", "64M"], ["--compression", "off"], ["--repo", "/x"], ["--no-cache"], ["--cache-dir", "/x"], ["--limit-upload", "5"],
+    ["--key-file", "/x"], ["--insecure-no-password"],
+  ])
+  func optionsThatNoScheduledRunWouldHeedAreRefused(_ options: [String]) throws {
+    try configure("every = \"daily\"")
+    for command in [["install", "--dry-run"], ["run"], ["run-now"]] {
+      let result = try cairn.run(bytes: (["schedule"] + command + ["-P", "p"] + options).map { Array($0.utf8) })
+      #expect(result.status == 64 && result.errors.contains("\(options[0]) does not go with 'schedule'"), "\(result.errors)")
+    }
+    #expect(try cairn.run("schedule", "run", "p", "-P", "p").status == 64)
+  }
+
   @Test func aScheduleIsInstalledListedAndRemoved() throws {
     try configure("every = \"daily\"\ntimes = [\"03:10\"]", more: "[profile.q]\ninherit = \"p\"\n")
     let dry = try cairn.run("schedule", "install", "-P", "p", "--crontab", "--dry-run")

@@ -31,6 +31,10 @@ struct ScheduleRun: ParsableCommand, Verb {
 
   var usesProfile: Bool { false }
 
+  func validate() throws {
+    if !profiles.isEmpty && global.profile != nil { throw ValidationError("Name all profiles behind 'run', or one with --profile.") }
+  }
+
   struct EventList: ExpressibleByArgument {
     let events: Set<Agent.Event>
 
@@ -48,7 +52,10 @@ struct ScheduleRun: ParsableCommand, Verb {
       load: {
         let found = try ScheduleSetting(run).runnable(profiles)
         let jobs = found.compactMap { profile in profile.schedule.map { Agent.Job(name: profile.name, schedule: $0) } }
-        let written = found.flatMap { [$0.repository?.path, $0.repository?.cacheDirectory] } + [setting.state, run.cacheDirectory]
+        let written =
+          found.flatMap { [$0.repository?.path, $0.repository?.cacheDirectory, $0.upkeep?.metricsFile] } + [
+            setting.state, run.cacheDirectory,
+          ]
         return (jobs, try written.compactMap(\.self).map { try ScheduleSetting.absolute($0) })
       },
       spawn: { profile, trigger in

@@ -84,6 +84,18 @@ struct GlobalOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Has no effect: there are no locks. Accepted for scripts made for restic.", valueName: "duration"))
   var retryLock: String?
 
+  /// Those given that say how one run works, as they are called.
+  var forOneRun: [String] {
+    let given: [(String, Bool)] = [
+      ("--repo", repository != nil), ("--repository-file", repositoryFile != nil), ("--password-file", passwordFile != nil),
+      ("--password-command", passwordCommand != nil), ("--password-fd", passwordFd != nil), ("--key-file", keyFile != nil),
+      ("--insecure-no-password", insecureNoPassword), ("--cache-dir", cacheDir != nil), ("--no-cache", noCache),
+      ("--memory", memory != nil), ("--compression", compression != nil), ("--limit-upload", limitUpload != nil),
+      ("--limit-download", limitDownload != nil),
+    ]
+    return given.filter(\.1).map(\.0)
+  }
+
   func validate() throws {
     if let memory, memory.bytes < 16 << 20 { throw ValidationError("--memory must be at least 16M.") }
     if [limitUpload, limitDownload].contains(where: { ($0 ?? 0) > UInt64(1) << 40 }) {

@@ -13,12 +13,16 @@ struct ScheduleSetting {
 
   init(_ run: Invocation) throws {
     self.run = run
+    if let option = run.options.forOneRun.first {
+      throw CairnError(
+        .usage, "\(option) does not go with 'schedule': what a scheduled run does stands in its profile.",
+        guidance: "'cairn config example' shows every key.")
+    }
     configuration = try ConfigurationFiles(run.options, run.environment).read()
     host = ScheduleHost(configuration: ConfigurationFiles.personalFolder(run.environment))
     guard let state = run.stateDirectory else {
       throw CairnError(
-        .usage, "Schedules need a state directory, and there is none.",
-        guidance: run.options.noCache ? "Leave --no-cache out." : "Set HOME or CAIRN_STATE_DIR.")
+        .usage, "Schedules need a state directory, and there is none.", guidance: "Set HOME or CAIRN_STATE_DIR.")
     }
     self.state = try Self.absolute(state)
   }
@@ -67,7 +71,11 @@ struct ScheduleSetting {
   func scheduledRun(_ profile: Profile?, setsHome: Bool) throws -> ScheduledRun {
     let environment = run.environment
     let named = run.options.config?.bytes ?? environment.value(.configuration).map(RawArguments.bytes)
-    let cache: [UInt8]? = profile?.repository?.noCache == true ? nil : profile?.repository?.cacheDirectory ?? run.cacheDirectory
+    // As the run will find it: CAIRN_CACHE_DIR is handed on, and beats the profile.
+    var cache = run.cacheDirectory
+    if environment.value(.cacheDirectory) == nil, let own = profile?.repository {
+      cache = own.noCache == true ? nil : own.cacheDirectory ?? cache
+    }
     var result = ScheduledRun(
       program: try Self.text(try Self.program()), config: try named.map { try Self.text(Self.absolute($0)) }, state: try Self.text(state),
       cache: try cache.map { try Self.text(Self.absolute($0)) })
