@@ -219,6 +219,14 @@ private final class Reading: NSObject, XMLParserDelegate {
     #expect(abs(ByteScale.log2(1000) - 9.966) < 0.002 && abs(ByteScale.log2(0.1) + 3.322) < 0.002)
   }
 
+  @Test func theLargestAmountsHaveAScale() {
+    for largest in [UInt64.max, .max - 1, .max / 8 * 7 + 7, .max / 8 * 7 + 8, 1 << 63] as [UInt64] {
+      let scale = ByteScale.linear(largest)
+      #expect(scale.marks.count >= 2 && scale.marks.count <= 8 && scale.share(largest) > 0.8 && scale.share(largest) <= 1, "\(largest)")
+      #expect(zip(scale.marks, scale.marks.dropFirst()).allSatisfy { $0 < $1 })
+    }
+  }
+
   @Test func timesAreMarkedAtBeginningsOfHoursDaysAndMonths() {
     let clock = ReportClock(calendar: utc)
     for span in [0, 3600, 7200, day, 3 * day, 10 * day, 60 * day, 400 * day, 4000 * day, 20_000 * day] as [Int64] {

@@ -20,7 +20,8 @@ struct ByteScale {
       }
     }
     let count = max(1, largest / step + (largest % step == 0 ? 0 : 1))
-    return ByteScale(marks: (0...min(count, 6)).map { $0 * step }, isLogarithmic: false, top: Double(count * step), bottom: 0)
+    // The mark above the very largest amounts is no number any more.
+    return ByteScale(marks: (0...min(count, 6)).map { $0 * step }, isLogarithmic: false, top: Double(count) * Double(step), bottom: 0)
   }
 
   /// From a power of 1024 (or an eighth of one) to another, for amounts of very different sizes.
