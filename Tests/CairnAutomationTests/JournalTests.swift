@@ -1,10 +1,11 @@
 import CairnAutomation
+import CairnKit
 import CairnSystem
 import CairnTestSupport
 import Foundation
 import Testing
 
-@Suite struct JournalTests {
+@Suite(.timeLimit(.minutes(1))) struct JournalTests {
   private let directory = TemporaryDirectory()
   private var journal: Journal { Journal(state: Array(directory.string.utf8)) }
 
@@ -83,11 +84,41 @@ import Testing
     #expect(found == (found.last!...found.first!).reversed())
   }
 
-  @Test func aLineWithoutEndEndsTheFile() throws {
+  @Test func aLineWithoutEndIsOneThatIsSkipped() throws {
     try directory.write("journal.jsonl", [UInt8](repeating: 0x61, count: 1 << 20))
-    #expect(try all().records.isEmpty)
+    let one = try all()
+    #expect(one.records.isEmpty && one.skipped == 1)
     try journal.append(record(7))
-    #expect(try all().records.map(\.started) == [7])
+    let found = try all()
+    #expect(found.records.map(\.started) == [7] && found.skipped == 1)
+  }
+
+  /// Around the limit, and around the windows in which the file is read.
+  @Test(arguments: [65_535, 65_536, 65_537, 131_071, 131_072, 131_073, 300_000])
+  func longLinesHideNothingAndAreCounted(length: Int) throws {
+    let file = directory.string + "/journal.jsonl"
+    for number in 1...3 {
+      try journal.append(record(number))
+      let handle = try #require(FileHandle(forWritingAtPath: file))
+      handle.seekToEndOfFile()
+      handle.write(Data(count: length) + (number == 2 ? Data() : Data([0x0a])))
+      try handle.close()
+    }
+    try journal.append(record(4))
+    let found = try all()
+    #expect(found.records.map(\.started) == [4, 3, 2, 1])
+    #expect(found.skipped == 3)
+  }
+
+  @Test func onlyAFileIsAJournal() throws {
+    try journal.append(record(1))
+    let folder = try directory.open()
+    try FileSystem.rename(
+      from: folder, fromName: Array("journal.jsonl".utf8), to: folder, toName: Array("journal.jsonl.2".utf8), replace: false)
+    try FileSystem.makeNode(at: folder, name: Array("journal.jsonl".utf8), type: .fifo)
+    try FileSystem.makeDirectory(at: folder, name: Array("journal.jsonl.1".utf8))
+    #expect(try all().records.map(\.started) == [1])
+    #expect(throws: CairnError.self) { try journal.append(record(2)) }
   }
 
   @Test func writersAtTheSameTimeLoseNothing() async throws {

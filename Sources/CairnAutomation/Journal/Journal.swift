@@ -56,12 +56,14 @@ package struct Journal: Sendable {
     var skipped = 0
     let decoder = JSONDecoder()
     for number in 0...Self.keptFiles {
-      // `try?`: a file that is not there has no records.
-      guard let file = try? OpenFile.open(directory + [0x2f] + fileName(number), [.read, .noFollow]) else { continue }
+      // `try?`: a file that is not there has no records, and what is no file has none either.
+      guard let file = try? OpenFile.open(directory + [0x2f] + fileName(number), [.read, .noFollow, .nonBlock]),
+        try file.status().type == .regular
+      else { continue }
       var lines = BackwardLines(file, limit: Self.maximumLine)
       while let line = try lines.next() {
-        guard !line.isEmpty else { continue }
-        guard let record = try? decoder.decode(RunRecord.self, from: Data(line)) else {
+        if case .whole([]) = line { continue }
+        guard case .whole(let bytes) = line, let record = try? decoder.decode(RunRecord.self, from: Data(bytes)) else {
           skipped += 1
           continue
         }
@@ -103,6 +105,13 @@ package struct Journal: Sendable {
 
 /// The lines of a file from its end, in windows of 64 KiB.
 struct BackwardLines {
+  enum Line {
+    /// Without its end.
+    case whole([UInt8])
+    /// Of more than the limit; what it says is left out.
+    case tooLong
+  }
+
   private let file: OpenFile
   private let limit: Int
   /// What was read and not yet given out; it stands in the file before `end`.
@@ -115,21 +124,22 @@ struct BackwardLines {
     self.limit = limit
   }
 
-  /// The line before the last one given out, without its end; nil at the beginning of the file. A line longer than the limit ends it.
-  mutating func next() throws -> [UInt8]? {
+  /// The line before the last one given out; nil at the beginning of the file.
+  mutating func next() throws -> Line? {
     var position = try self.position ?? file.status().size
+    defer { self.position = position }
+    var isTooLong = false
     while true {
-      if let newline = pending.lastIndex(of: 0x0a) {
-        let line = Array(pending[(newline + 1)...])
-        pending.removeSubrange(newline...)
-        self.position = position
-        return line
+      let newline = pending.lastIndex(of: 0x0a)
+      let start = newline.map { $0 + 1 } ?? 0
+      if pending.count - start > limit { isTooLong = true }
+      if newline != nil || position == 0 {
+        let line = isTooLong ? [] : Array(pending[start...])
+        pending.removeSubrange((newline ?? 0)...)
+        if newline == nil, line.isEmpty, !isTooLong { return nil }
+        return isTooLong ? .tooLong : .whole(line)
       }
-      guard position > 0, pending.count <= limit else {
-        defer { pending = [] }
-        self.position = 0
-        return pending.isEmpty || pending.count > limit ? nil : pending
-      }
+      if isTooLong { pending = [] }
       let length = min(position, 64 << 10)
       position -= length
       var window = [UInt8](repeating: 0, count: Int(length))
