@@ -56,36 +56,41 @@ import Testing
     kill(process, SIGKILL)
   }
 
-  @Test func whatTakesTooLongIsEndedWithItsChildren() throws {
+  @Test func whatTakesTooLongIsEnded() throws {
+    #expect(try run("sleep 60", limit: 0.3).end == .timedOut)
+    #expect(try run("trap '' TERM; while :; do sleep 0.05; done", limit: 0.3, grace: 0.3).end == .timedOut)
+  }
+
+  /// Runs a command that is to stop as soon as it has said that it began.
+  private func stopOnceBegun(_ text: String, grace: Double = 5) throws -> (end: BoundedCommand.End, tail: String) {
+    let cancellation = Cancellation()
+    return try run(text, grace: grace, cancellation: cancellation) { _ in cancellation.cancel() }
+  }
+
+  @Test func whatIsEndedIsEndedWithItsChildren() throws {
     let directory = TemporaryDirectory()
-    let result = try run("sleep 60 & echo $! >\(directory.string)/pid; echo begun; wait", limit: 0.3)
-    #expect(result.end == .timedOut)
+    let result = try stopOnceBegun("sleep 60 & echo $! >\(directory.string)/pid; echo begun; wait")
+    #expect(result.end == .stopped)
     #expect(result.tail == "begun\n")
     let process = try #require(Int32(String(decoding: try directory.read("pid"), as: UTF8.self).filter { $0 != "\n" }))
     #expect(isGone(process))
   }
 
   @Test func whoeverIgnoresTheRequestToEndIsKilled() throws {
-    let result = try run("trap '' TERM; echo begun; while :; do sleep 0.05; done", limit: 0.3, grace: 0.3)
-    #expect(result.end == .timedOut)
+    let result = try stopOnceBegun("trap '' TERM; echo begun; while :; do sleep 0.05; done", grace: 0.3)
+    #expect(result.end == .stopped)
     #expect(result.tail.hasPrefix("begun\n"))
   }
 
   @Test func whoeverHeedsItMayStillWrite() throws {
-    let result = try run("trap 'echo cleaned; exit 3' TERM; echo begun; while :; do sleep 0.05; done", limit: 0.5, grace: 30)
-    #expect(result.end == .timedOut)
+    let result = try stopOnceBegun("trap 'echo cleaned; exit 3' TERM; echo begun; while :; do sleep 0.05; done", grace: 30)
+    #expect(result.end == .stopped)
     // The shell may tell of the signal in between.
     #expect(result.tail.hasPrefix("begun\n") && result.tail.hasSuffix("cleaned\n"), "\(result.tail)")
   }
 
   @Test func oneThatNeverStopsWritingIsEndedToo() throws {
     #expect(try run("yes", limit: 0.3).end == .timedOut)
-  }
-
-  @Test func cancellingEndsIt() throws {
-    let cancellation = Cancellation()
-    let result = try run("echo begun; sleep 60", cancellation: cancellation) { _ in cancellation.cancel() }
-    #expect(result.end == .stopped)
   }
 
   @Test func theEnvironmentIsTheOneGiven() throws {
