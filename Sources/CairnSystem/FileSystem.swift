@@ -98,16 +98,17 @@ package enum FileSystem {
   /// Puts a file with these bytes in its place: after a crash it is there whole, or what was there before is.
   ///
   /// - Parameters:
-  ///   - mode: of the new file, the umask applied.
+  ///   - mode: of the new file, whatever the umask says; nil = it is for its owner alone.
   ///   - replace: whether a file of that name is replaced; else it is EEXIST.
   package static func place(
-    _ bytes: [UInt8], at directory: OpenFile, name: [UInt8], mode: UInt32 = 0o600, replace: Bool = true
+    _ bytes: [UInt8], at directory: OpenFile, name: [UInt8], mode: UInt32? = nil, replace: Bool = true
   ) throws(FileError) {
     // Nobody else's file is overwritten, and what a crash leaves behind does not stand in the way.
     let suffix = SystemRandom.bytes(8).map { byte in 0x61 + byte % 26 }
     let temporary = [0x2e] + name.prefix(200) + [0x2e] + suffix
-    let file = try OpenFile.open(temporary, at: directory, [.write, .create, .exclusive, .noFollow], mode: mode)
+    let file = try OpenFile.open(temporary, at: directory, [.write, .create, .exclusive, .noFollow], mode: 0o600)
     do throws(FileError) {
+      if let mode { try file.setMode(mode) }
       let result = bytes.withUnsafeBytes { bytes in Result { () throws(FileError) in try file.write(bytes) } }
       try result.get()
       try file.synchronize()

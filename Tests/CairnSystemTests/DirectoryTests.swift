@@ -34,6 +34,18 @@ import struct SystemPackage.Errno
     #expect(try folder.list().count == names.count, "a second listing starts from the beginning")
   }
 
+  @Test func aFileIsPlacedWithTheModeThatWasAskedFor() throws {
+    let folder = try directory.open()
+    // No usual umask leaves all of these.
+    try FileSystem.place([1], at: folder, name: bytes("f"), mode: 0o666)
+    #expect(try FileSystem.status(at: folder, name: bytes("f")).mode & 0o7777 == 0o666)
+    try FileSystem.place([2], at: folder, name: bytes("f"))
+    #expect(try FileSystem.status(at: folder, name: bytes("f")).mode & 0o7777 == 0o600)
+    #expect(throws: FileError.self) { try FileSystem.place([3], at: folder, name: bytes("f"), replace: false) }
+    #expect(try directory.read("f") == [2])
+    #expect(try folder.list().count == 1)
+  }
+
   @Test func aLargeDirectoryIsListedWhole() throws {
     let folder = try directory.open()
     for number in 0..<5000 { _ = try OpenFile.open(bytes("entry number \(number)"), at: folder, [.write, .create]) }

@@ -1,3 +1,4 @@
+import CairnSystem
 import CairnTestSupport
 import Foundation
 import Testing
@@ -29,6 +30,17 @@ import Testing
     #expect(try cairn.run("report", "--html", path).status == 0)
     #expect(try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int == 0o644)
     #expect(try !FileManager.default.contentsOfDirectory(atPath: cairn.path).contains { $0.hasPrefix(".cairn-report") })
+  }
+
+  @Test func aLinkIsReplacedByAFileForItsOwnerAlone() throws {
+    let cairn = try planted()
+    try cairn.write("other", "other")
+    let folder = try cairn.directory.open()
+    try FileSystem.makeSymbolicLink(target: Array("other".utf8), at: folder, name: Array("report.html".utf8))
+    #expect(try cairn.run("report", "--html", "report.html").status == 0)
+    let status = try FileSystem.status(at: folder, name: Array("report.html".utf8))
+    #expect(status.type == .regular && status.mode & 0o7777 == 0o600)
+    #expect(try cairn.directory.read("other") == Array("other".utf8))
   }
 
   @Test func aDashIsStandardOutput() throws {

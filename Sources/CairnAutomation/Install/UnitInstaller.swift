@@ -142,17 +142,9 @@ package struct UnitInstaller: Sendable {
     try? Self.replace(Array(name.utf8), text, directory)
   }
 
-  private static func replace(_ name: [UInt8], _ text: [UInt8], _ directory: OpenFile) throws {
-    let temporary = Array(".".utf8) + name + Array(".new".utf8)
-    let file = try OpenFile.open(temporary, at: directory, [.write, .create, .truncate, .noFollow], mode: 0o644)
-    do {
-      try text.withUnsafeBytes { try file.write($0) }
-      try file.synchronizeData()
-      try FileSystem.rename(from: directory, fromName: temporary, to: directory, toName: name, replace: true)
-    } catch {
-      try? FileSystem.unlink(at: directory, name: temporary)
-      throw error
-    }
+  /// Units are read by others than who installs them.
+  private static func replace(_ name: [UInt8], _ text: [UInt8], _ directory: OpenFile) throws(FileError) {
+    try FileSystem.place(text, at: directory, name: name, mode: 0o644)
   }
 
   // MARK: systemctl

@@ -39,25 +39,14 @@ package enum Metrics {
   ///
   /// - Throws: `CairnError(.failed)`.
   package static func write(_ text: String, to path: [UInt8]) throws {
-    do {
+    do throws(FileError) {
       let slash = path.lastIndex(of: 0x2f)
       let folder = slash.map { $0 == 0 ? [0x2f] : Array(path[..<$0]) } ?? [0x2e]
       let name = Array(path[((slash ?? -1) + 1)...])
       let directory = try OpenFile.open(folder, [.read, .directory])
-      // The collector reads files that end in .prom and no others.
-      let temporary = name + Array(".\(Host.processID).new".utf8)
-      let file = try OpenFile.open(temporary, at: directory, [.write, .create, .truncate, .noFollow], mode: 0o644)
-      do {
-        // Whatever the umask says.
-        try file.setMode(0o644)
-        try Array(text.utf8).withUnsafeBytes { try file.write($0) }
-        try FileSystem.rename(from: directory, fromName: temporary, to: directory, toName: name, replace: true)
-      } catch {
-        // `try?`: the first failure is the one to tell.
-        try? FileSystem.unlink(at: directory, name: temporary)
-        throw error
-      }
-    } catch let error as FileError {
+      // Until it is there whole its name does not end in .prom, as those do that a collector reads.
+      try FileSystem.place(Array(text.utf8), at: directory, name: name, mode: 0o644)
+    } catch {
       throw CairnError(.failed, "The metrics cannot be written to \(Escaping.terminal(path)): \(error.reason).")
     }
   }

@@ -106,25 +106,14 @@ enum ReportFile {
   /// Replaces the file as a whole; a new one is for its owner alone, because it names files.
   static func write(_ bytes: [UInt8], to path: [UInt8], _ console: Console) throws {
     guard path != [0x2d] else { return console.write(bytes) }
-    do {
+    do throws(FileError) {
       let slash = path.lastIndex(of: 0x2f)
       let folder = try OpenFile.open(slash.map { Array(path[...$0]) } ?? [0x2e], [.read, .directory])
       let name = slash.map { Array(path[($0 + 1)...]) } ?? path
-      // `try?`: there is none yet.
-      let mode = (try? FileSystem.status(at: folder, name: name))?.mode ?? 0o600
-      let temporary = Array(".cairn-report-\(Host.processID)".utf8)
-      let file = try OpenFile.open(temporary, at: folder, [.write, .create, .truncate, .noFollow])
-      do {
-        try bytes.withUnsafeBytes { try file.write($0) }
-        try file.setMode(mode & 0o777)
-        try file.synchronizeData()
-        try FileSystem.rename(from: folder, fromName: temporary, to: folder, toName: name, replace: true)
-      } catch {
-        // `try?`: the first error counts.
-        try? FileSystem.unlink(at: folder, name: temporary)
-        throw error
-      }
-    } catch let error as FileError {
+      // `try?`: there is none yet. A link's mode, which lets everybody do everything, says nothing.
+      let before = try? FileSystem.status(at: folder, name: name)
+      try FileSystem.place(bytes, at: folder, name: name, mode: before.flatMap { $0.type == .regular ? $0.mode & 0o777 : nil })
+    } catch {
       throw CairnError(
         error.errno == .noSpace ? .noSpace : .failed, "The report cannot be written to '\(Escaping.terminal(path))': \(error.reason).")
     }
