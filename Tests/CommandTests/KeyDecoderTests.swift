@@ -55,6 +55,34 @@ import Testing
     #expect(text.count == KeyDecoder.pastedBytes)
   }
 
+  @Test func aPasteMayStop() {
+    var decoder = KeyDecoder()
+    #expect(decoder.decode("\u{1b}[200~/srv/da".utf8) == [])
+    for _ in 0..<10 { #expect(decoder.flush() == [] && decoder.isWaiting) }
+    #expect(decoder.decode("ta\nq\u{1b}[20".utf8) == [])
+    #expect(decoder.flush() == [])
+    #expect(decoder.decode("1~j".utf8) == [.pasted(Array("/srv/dataq".unicodeScalars)), .character("j")])
+  }
+
+  @Test func aPasteThatStopsForLongIsGivenUpAndItsRestIsNoKeys() {
+    var decoder = KeyDecoder()
+    #expect(decoder.decode("\u{1b}[200~/srv/da\u{1b}[2".utf8) == [])
+    for _ in 0..<1000 { #expect(decoder.flush() == []) }
+    #expect(decoder.decode("01~j".utf8) == [.character("j")])
+    #expect(decoder.decode("\u{1b}[200~/srv/da".utf8) == [])
+    for _ in 0..<1000 { _ = decoder.flush() }
+    #expect(decoder.decode("ta\nq\ny\u{1b}[201~j".utf8) == [.character("j")])
+  }
+
+  @Test func aPasteWithoutEndDoesNotTakeTheKeyboardForEver() {
+    var decoder = KeyDecoder()
+    #expect(decoder.decode("\u{1b}[200~/srv/data".utf8) == [])
+    for _ in 0..<100 { _ = decoder.flush() }
+    #expect(decoder.decode("q".utf8) == [])
+    for _ in 0..<100 { _ = decoder.flush() }
+    #expect(!decoder.isWaiting && decoder.decode("j".utf8) == [.character("j")])
+  }
+
   @Test func anythingMaySentAndTheNextKeyIsUnderstood() {
     let corpus = Self.known.map { Array($0.0.utf8) }
     for number in 0..<20_000 {
@@ -73,7 +101,9 @@ import Testing
         }
         if random.below(4) == 0 { _ = decoder.flush() }
       }
-      _ = decoder.flush()
+      for _ in 0..<100 { _ = decoder.flush() }
+      _ = decoder.decode([0x20])
+      for _ in 0..<100 { _ = decoder.flush() }
       #expect(decoder.decode([0x6a]) == [.character("j")], "mutation \(number)")
     }
   }

@@ -27,9 +27,15 @@ struct KeyDecoder {
     case character([UInt8], Int)
     /// Pasted bytes, up to `ESC [ 201 ~`.
     case paste([UInt8])
+    /// What comes of a paste that was given up, up to the same end; the last bytes.
+    case lostPaste([UInt8])
   }
 
   private var state = State.ground
+  /// How often nothing more came of a paste since something last did; nil = nothing came since it was given up.
+  private var silences: Int? = 0
+  /// Calls of `flush` after which a paste is given up.
+  static let patience = 50
   /// Keys of a paste beyond this are dropped.
   static let pastedBytes = 4096
   private static let pasteEnd: [UInt8] = [0x1b, 0x5b, 0x32, 0x30, 0x31, 0x7e]
@@ -39,17 +45,37 @@ struct KeyDecoder {
 
   mutating func decode(_ bytes: some Sequence<UInt8>) -> [Keystroke] {
     var keys: [Keystroke] = []
-    for byte in bytes { take(byte, &keys) }
+    for byte in bytes {
+      silences = 0
+      take(byte, &keys)
+    }
     return keys
   }
 
-  /// Nothing more came: an escape was the key itself, and anything else half-sent is given up.
+  /// Nothing more came for a moment: an escape was the key itself, and anything else half-sent is given up. A paste may take its time,
+  /// because what comes of it later must not be taken for keys.
   mutating func flush() -> [Keystroke] {
-    defer { state = .ground }
     switch state {
-    case .escape: return [.escape]
-    case .paste(let bytes): return [Self.pasted(bytes)]
-    default: return []
+    case .escape:
+      state = .ground
+      return [.escape]
+    case .paste, .lostPaste: bearSilence()
+    default: state = .ground
+    }
+    return []
+  }
+
+  private mutating func bearSilence() {
+    guard let count = silences else { return }
+    silences = count + 1
+    guard count + 1 >= Self.patience else { return }
+    if case .paste(let bytes) = state {
+      // However long it takes: what comes next is still of the paste.
+      state = .lostPaste(Array(bytes.suffix(Self.pasteEnd.count - 1)))
+      silences = nil
+    } else {
+      // The end was lost too, and somebody types in vain.
+      state = .ground
     }
   }
 
@@ -75,6 +101,9 @@ struct KeyDecoder {
         if bytes.count > Self.pastedBytes + 16 { bytes.remove(at: Self.pastedBytes) }
         state = .paste(bytes)
       }
+    case .lostPaste(let bytes):
+      let last = bytes.suffix(Self.pasteEnd.count - 1) + [byte]
+      state = last.elementsEqual(Self.pasteEnd) ? .ground : .lostPaste(Array(last))
     }
   }
 
