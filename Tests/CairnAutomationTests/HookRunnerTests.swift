@@ -72,12 +72,15 @@ import Testing
 
   @Test func anInterruptionEndsTheHookAndLaterOnesRun() {
     let cancellation = cancellation
+    let lines = lines
     let thread = Thread {
-      usleep(200_000)
+      // Not before the hook runs: one that is begun later is not ended.
+      while lines.all.withLock({ $0.isEmpty }) { usleep(5000) }
       cancellation.cancel()
     }
     thread.start()
-    #expect(run("sleep 60") == "The hook 'before' (sleep 60) was ended, because the run was interrupted.")
+    #expect(
+      run("echo begun; sleep 60") == "The hook 'before' (echo begun; sleep 60) was ended, because the run was interrupted: begun")
     #expect(run("echo order", .finally) == nil)
     #expect(lines.all.withLock { $0.last } == "finally: order")
   }
