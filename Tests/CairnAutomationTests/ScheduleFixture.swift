@@ -38,13 +38,18 @@ enum ScheduleFixture {
     return schedule
   }
 
+  /// Where systemd's own reading of what is made for it can be had.
+  static let hasSystemdAnalyze = path(of: "systemd-analyze") != nil
+
+  private static func path(of program: String) -> String? {
+    ["/usr/bin/", "/bin/", "/usr/sbin/", "/sbin/"].map { $0 + program }.first(where: FileManager.default.isExecutableFile)
+  }
+
   /// Runs a program that is looked up in the usual places.
   ///
   /// - Returns: nil when there is none.
   static func run(_ program: String, _ arguments: [String]) throws -> (status: Int32, text: String)? {
-    guard
-      let path = ["/usr/bin/", "/bin/", "/usr/sbin/", "/sbin/"].map({ $0 + program }).first(where: FileManager.default.isExecutableFile)
-    else { return nil }
+    guard let path = path(of: program) else { return nil }
     let process = Process()
     process.executableURL = URL(fileURLWithPath: path)
     process.arguments = arguments
