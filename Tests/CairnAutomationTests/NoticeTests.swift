@@ -146,6 +146,15 @@ import Testing
     return (parts[0].components(separatedBy: "\n"), parts.dropFirst().joined(separator: "\n\n"))
   }
 
+  @Test func manyAddressesAreFolded() throws {
+    let addresses = (1...60).map { "somebody-\($0)@a-long-name.example.org" }
+    let mail = Notices.Mail(to: addresses, from: nil, occasions: [.failure], sendmail: [])
+    let head = String(decoding: MailMessage(mail, .failure, record).bytes, as: UTF8.self).components(separatedBy: "\n\n")[0]
+    #expect(head.components(separatedBy: "\n").allSatisfy { $0.utf8.count <= 998 })
+    let line = try #require(head.replacingOccurrences(of: "\n ", with: " ").components(separatedBy: "\n").first { $0.hasPrefix("To: ") })
+    #expect(line == "To: " + addresses.joined(separator: ", "))
+  }
+
   @Test func theMailSaysWhatIsToBeKnown() throws {
     let (head, body) = try message(record, from: "cairn@example.org")
     #expect(

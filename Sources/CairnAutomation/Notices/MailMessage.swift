@@ -19,7 +19,7 @@ struct MailMessage {
   var bytes: [UInt8] {
     var head: [(String, String)] = mail.from.map { [("From", $0)] } ?? []
     head += [
-      ("To", mail.to.joined(separator: ", ")),
+      ("To", Self.folded(mail.to)),
       ("Subject", Self.encoded(subject)),
       ("Date", Self.date(record.ended)),
       ("Message-ID", "<cairn.\(record.started).\(SystemRandom.bytes(8).map(Self.hexadecimal).joined())@\(domain)>"),
@@ -103,6 +103,19 @@ struct MailMessage {
       bytes += width
     }
     return out + [String(part)]
+  }
+
+  /// Addresses, in lines of about 70 bytes.
+  private static func folded(_ addresses: [String]) -> String {
+    var text = ""
+    var column = 0
+    for address in addresses {
+      let isBroken = column > 0 && column + address.utf8.count > 70
+      if !text.isEmpty { text += isBroken ? ",\n " : ", " }
+      text += address
+      column = (isBroken ? 0 : column) + address.utf8.count + 2
+    }
+    return text
   }
 
   /// RFC 2047: words of at most 75 characters.

@@ -82,7 +82,8 @@ package struct HookRunner: Sendable {
   }
 }
 
-/// The time that everything together gets which a run still does once it is to stop: whoever stops it, such as systemd, waits 90 seconds.
+/// The time that everything together gets which a run still does once it is to stop: systemd, for one, waits 90
+/// seconds unless a unit says otherwise.
 package final class StopAllowance: Sendable {
   private let began = Mutex<UInt64?>(nil)
   private let seconds: Double
