@@ -96,9 +96,10 @@ import Testing
     try expectWhole(subject, contents)
   }
 
-  /// A prune has written everything anew, and its only record is lost: nothing but its own packs and index objects tell of it.
-  @Test(arguments: DamageWay.allCases)
-  func whatAPruneHasWrittenCountsWithoutItsRecord(_ way: DamageWay) throws {
+  /// A prune has written everything anew, and its only record is lost: nothing but its own packs and index objects tell of it, and the
+  /// packs alone where the index is damaged too.
+  @Test(arguments: DamageWay.allCases, [nil, .flipped, .missing] as [DamageWay?])
+  func whatAPruneHasWrittenCountsWithoutItsRecord(_ way: DamageWay, _ index: DamageWay?) throws {
     let subject = try CheckSubject(.memory)
     let repository = try subject.open()
     var options = ForgetOptions()
@@ -113,8 +114,37 @@ import Testing
     let checkpoint = try #require(try subject.objects(.log).last)
     #expect(try subject.objects(.log).count == 1)
     try subject.damage(checkpoint, way)
+    if let index { for key in try subject.objects(.index) { try subject.damage(key, index) } }
     _ = try subject.repairIndex()
     try expectWhole(subject, contents)
+  }
+
+  /// Which of its packs are damaged besides does not matter to the others.
+  @Test func aDamagedPackOfAPruneCostsNoOtherOnceItsRecordIsLost() throws {
+    let subject = try CheckSubject(.memory) { $0.dataPackBytes = 64 << 10 }
+    let files = (0..<60).map { ("f\($0 + 10)", SampleNode.noise(UInt64(100 + $0), 8000)) }
+    try subject.add(Dictionary(uniqueKeysWithValues: files), time: 6)
+    try subject.add(Dictionary(uniqueKeysWithValues: stride(from: 0, to: 60, by: 2).map { files[$0] }), time: 7)
+    let repository = try subject.open()
+    var options = ForgetOptions()
+    options.snapshots = [subject.snapshots[subject.snapshots.count - 2].idHex]
+    try repository.forget(try repository.planForget(options))
+    var prune = PruneOptions()
+    prune.maxUnused = .percent(0)
+    _ = try repository.prune(prune, context: CheckSubject.context())
+    let late = Dictionary(grouping: try subject.objects(.packs)) { PackName($0.name)?.owner ?? .zero }.filter { $0.key.epoch > 0 }
+    let (owner, packs) = try #require(late.max { $0.key.epoch < $1.key.epoch })
+    try #require(packs.count > 1)
+    for other in late where other.key != owner { for key in other.value { try subject.replace(key, nil) } }
+    for key in try subject.objects(.log) { try subject.replace(key, nil) }
+    for key in try subject.objects(.index) { try subject.replace(key, nil) }
+    for damaged in packs {
+      let bytes = try subject.bytes(damaged)
+      try subject.replace(damaged, Array(repeating: 0, count: bytes.count))
+      let survey = try RecordSurvey(try subject.open())
+      #expect(survey.logLength == UInt64(owner.epoch), "\(damaged.path)")
+      try subject.replace(damaged, bytes)
+    }
   }
 
   @Test(arguments: DamageWay.allCases)

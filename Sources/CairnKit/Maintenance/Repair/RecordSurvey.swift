@@ -105,18 +105,20 @@ struct RecordSurvey {
   /// A session that stored something and of which neither register nor announcement is left.
   private mutating func surveyOwners(_ own: Set<SessionID>) throws {
     var owners = Set<SessionID>()
-    // What speaks of records that are gone: the run that put them had stored it before.
+    // What speaks of records that are gone: the run that put them had stored it before. All of it, as some may be damaged.
     var late: [(epoch: UInt32, key: ObjectKey, size: UInt64)] = []
     try storageCall("listing the index") {
       try storage.list(.index) { key, size in
         guard let owner = DeltaName(key.name)?.session else { return }
-        if owners.insert(owner).inserted, UInt64(owner.epoch) > logLength { late.append((owner.epoch, key, size)) }
+        owners.insert(owner)
+        if UInt64(owner.epoch) > logLength { late.append((owner.epoch, key, size)) }
       }
     }
     try storageCall("listing the packs") {
       try storage.list(.packs) { key, size in
         guard let owner = PackName(key.name)?.owner else { return }
-        if owners.insert(owner).inserted, UInt64(owner.epoch) > logLength { late.append((owner.epoch, key, size)) }
+        owners.insert(owner)
+        if UInt64(owner.epoch) > logLength { late.append((owner.epoch, key, size)) }
       }
     }
     try noteLatest(late)
